@@ -3,25 +3,23 @@
 use std::fmt;
 
 use subtle::{Choice, ConstantTimeEq};
-use zeroize::Zeroizing;
+
+use crate::SecretBytes;
 
 /// Length of a data key in bytes (key spec AES_256).
 pub const DATA_KEY_LEN: usize = 32;
 
 /// A plaintext data key of 32 bytes.
 ///
-/// It lives on the heap so that moving it leaves no copies, is wiped when dropped, compares in constant time and shows
-/// nothing of itself; [`DataKey::expose`] is the only way to its bytes.
-pub struct DataKey(Box<Zeroizing<[u8; DATA_KEY_LEN]>>);
+/// It lives in locked memory where the limit allows, so that moving it leaves no copies; it is wiped when dropped,
+/// compares in constant time and shows nothing of itself. [`DataKey::expose`] is the only way to its bytes.
+pub struct DataKey(SecretBytes);
 
 impl DataKey {
     /// Takes over key bytes, and wipes what was handed in.
     #[must_use]
     pub fn take(bytes: &mut [u8; DATA_KEY_LEN]) -> Self {
-        let mut key = Self(Box::new(Zeroizing::new([0; DATA_KEY_LEN])));
-        key.0.copy_from_slice(bytes);
-        zeroize::Zeroize::zeroize(bytes);
-        key
+        Self(SecretBytes::take(bytes))
     }
 
     /// Makes a data key by letting `fill` write its bytes in place, so that they never stand anywhere else.
@@ -29,15 +27,13 @@ impl DataKey {
     /// # Errors
     /// Whatever `fill` returns; the partly written bytes are wiped.
     pub fn try_fill<E>(fill: impl FnOnce(&mut [u8; DATA_KEY_LEN]) -> Result<(), E>) -> Result<Self, E> {
-        let mut key = Self(Box::new(Zeroizing::new([0; DATA_KEY_LEN])));
-        fill(&mut key.0)?;
-        Ok(key)
+        SecretBytes::try_fill(fill).map(Self)
     }
 
     /// Shows the key bytes. Every use of them is found by searching for this name.
     #[must_use]
     pub fn expose(&self) -> &[u8; DATA_KEY_LEN] {
-        &self.0
+        self.0.expose()
     }
 }
 
@@ -49,7 +45,7 @@ impl fmt::Debug for DataKey {
 
 impl ConstantTimeEq for DataKey {
     fn ct_eq(&self, other: &Self) -> Choice {
-        self.0.as_slice().ct_eq(other.0.as_slice())
+        self.0.ct_eq(&other.0)
     }
 }
 

@@ -4,7 +4,6 @@ use crate::KeyArn;
 
 /// The kind of key service that made an encrypted data key, which routes it back there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Provider {
     /// The embedded KMS.
     Local,

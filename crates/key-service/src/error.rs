@@ -38,6 +38,8 @@ pub enum ErrorCode {
     KeyUnavailable,
     /// A quota is used up.
     LimitExceeded,
+    /// The name is reserved for the service itself.
+    NotAuthorized,
     /// There is no such key or alias.
     NotFound,
     /// Too many requests.
@@ -68,6 +70,7 @@ impl ErrorCode {
             Self::Internal => "KMSInternalException",
             Self::KeyUnavailable => "KeyUnavailableException",
             Self::LimitExceeded => "LimitExceededException",
+            Self::NotAuthorized => "NotAuthorizedException",
             Self::NotFound => "NotFoundException",
             Self::Throttling => "ThrottlingException",
             Self::UnsupportedOperation => "UnsupportedOperationException",

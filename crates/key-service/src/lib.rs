@@ -11,6 +11,7 @@ mod data_key;
 mod encrypted;
 mod error;
 mod key_id;
+mod locked;
 mod service;
 
 pub use context::{ContextError, EncryptionContext};
@@ -18,4 +19,5 @@ pub use data_key::{DATA_KEY_LEN, DataKey};
 pub use encrypted::{EncryptedDataKey, Provider};
 pub use error::{ErrorCode, KeyServiceError};
 pub use key_id::{AliasName, KeyArn, KeyId, KeyIdError, KeyReference, LOCAL_ACCOUNT};
+pub use locked::{SecretBytes, memory_is_locked};
 pub use service::{GeneratedDataKey, KeyService};

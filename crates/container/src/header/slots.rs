@@ -1,0 +1,201 @@
+//! The key slots A and B: encrypted data keys, outside the header tag (SPEC.md, "Key slots").
+//!
+//! Each ciphertext blob authenticates itself in its key service under a context that holds the file id, so a slot can be
+//! replaced without the data key. The checksum finds torn writes and accidents; it is no protection against an attacker,
+//! who can at most make the container unopenable.
+
+use serde_cbor::Value;
+use sha2::{Digest, Sha256};
+use waxseal_key_service::{EncryptedDataKey, Provider};
+
+use crate::{ContainerError, cbor};
+
+/// Longest ciphertext blob that AWS KMS returns, in bytes.
+const MAX_BLOB_LEN: usize = 6144;
+/// Bytes in front of a slot's payload.
+const SLOT_HEADER_LEN: usize = 16;
+/// Bytes of a slot that its checksum covers in front of the payload.
+const CHECKED_LEN: usize = 8;
+
+const ALONE: u8 = 1;
+const CONTINUES: u8 = 2;
+
+/// What the two slots hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeySlots {
+    /// The encrypted data keys, those of the newer slot first.
+    pub(crate) keys: Vec<EncryptedDataKey>,
+    /// The generation of the newest slot.
+    pub(crate) generation: u32,
+}
+
+/// Writes `keys` as generation 1 into the slot area, which is zero before: into slot A, or across both.
+pub(crate) fn encode(keys: &[EncryptedDataKey], area: &mut [u8]) -> Result<(), ContainerError> {
+    let payload = cbor::encode(&Value::Array(keys.iter().map(key_value).collect()));
+    let available = area.len() - SLOT_HEADER_LEN;
+    let (count, length) = match (u8::try_from(keys.len()), u16::try_from(payload.len())) {
+        (Ok(count), Ok(length)) if payload.len() <= available => (count, length),
+        _ => return Err(ContainerError::TooManyKeys { keys: keys.len(), needed: payload.len(), available }),
+    };
+    let mode = if SLOT_HEADER_LEN + payload.len() <= area.len() / 2 { ALONE } else { CONTINUES };
+    area[..4].copy_from_slice(&1u32.to_le_bytes());
+    area[4..6].copy_from_slice(&length.to_le_bytes());
+    area[6] = mode;
+    area[7] = count;
+    let sum = checksum(&area[..CHECKED_LEN], &payload);
+    area[CHECKED_LEN..SLOT_HEADER_LEN].copy_from_slice(&sum);
+    area[SLOT_HEADER_LEN..SLOT_HEADER_LEN + payload.len()].copy_from_slice(&payload);
+    Ok(())
+}
+
+/// Reads the slot area. One usable slot is enough: the other may be torn by a crash of whoever replaced keys.
+pub(crate) fn decode(area: &[u8]) -> Result<KeySlots, String> {
+    let (a, b) = area.split_at(area.len() / 2);
+    let slots = match a[6] {
+        CONTINUES => vec![decode_slot(area, CONTINUES)],
+        _ => vec![decode_slot(a, ALONE), decode_slot(b, ALONE)],
+    };
+    let mut usable = Vec::new();
+    let mut reason = "both are empty".to_owned();
+    for slot in slots {
+        match slot {
+            Ok(Some(slot)) => usable.push(slot),
+            Ok(None) => {}
+            Err(why) => reason = why,
+        }
+    }
+    usable.sort_by_key(|slot: &KeySlots| std::cmp::Reverse(slot.generation));
+    let generation = usable.first().ok_or(reason)?.generation;
+    Ok(KeySlots { generation, keys: usable.into_iter().flat_map(|slot| slot.keys).collect() })
+}
+
+/// Reads one slot, or the two as one where the mode says so; an all-zero slot is empty.
+fn decode_slot(slot: &[u8], mode: u8) -> Result<Option<KeySlots>, String> {
+    if slot.iter().all(|byte| *byte == 0) {
+        return Ok(None);
+    }
+    let number = |at: usize| u32::from_le_bytes(slot[at..at + 4].try_into().expect("four bytes"));
+    let (generation, length) = (number(0), (number(4) & 0xffff) as usize);
+    let (header, rest) = slot.split_at(SLOT_HEADER_LEN);
+    if header[6] != mode || generation == 0 || length > rest.len() {
+        return Err("impossible mode, generation or length".to_owned());
+    }
+    let (payload, padding) = rest.split_at(length);
+    if header[CHECKED_LEN..] != checksum(&header[..CHECKED_LEN], payload) {
+        return Err("checksum mismatch".to_owned());
+    }
+    if padding.iter().any(|byte| *byte != 0) {
+        return Err("bytes after the keys are not zero".to_owned());
+    }
+    let value = cbor::decode(payload).map_err(|error| error.reason)?;
+    let Value::Array(items) = value else { return Err("not a list of keys".to_owned()) };
+    if items.is_empty() || items.len() != usize::from(header[7]) {
+        return Err("the number of keys is not the one announced".to_owned());
+    }
+    let keys = items.into_iter().map(key_from).collect::<Result<_, _>>()?;
+    Ok(Some(KeySlots { keys, generation }))
+}
+
+fn checksum(header: &[u8], payload: &[u8]) -> [u8; 8] {
+    let digest = Sha256::new().chain_update(header).chain_update(payload).finalize();
+    digest.0[..8].try_into().expect("a digest has 32 bytes")
+}
+
+fn key_value(key: &EncryptedDataKey) -> Value {
+    Value::Array(vec![
+        Value::Integer(provider_number(key.provider)),
+        Value::Text(key.key_arn.as_str().to_owned()),
+        Value::Bytes(key.ciphertext_blob.clone()),
+    ])
+}
+
+fn key_from(value: Value) -> Result<EncryptedDataKey, String> {
+    let Value::Array(parts) = value else { return Err("a key is not a list".to_owned()) };
+    let [Value::Integer(provider), Value::Text(arn), Value::Bytes(blob)] =
+        <[Value; 3]>::try_from(parts).map_err(|_| "a key does not have three parts".to_owned())?
+    else {
+        return Err("a key has parts of other types".to_owned());
+    };
+    let provider = [Provider::Local, Provider::Aws]
+        .into_iter()
+        .find(|known| provider_number(*known) == provider)
+        .ok_or_else(|| format!("unknown key service {provider}"))?;
+    let key_arn = arn.parse().map_err(|error| format!("{error}"))?;
+    if blob.is_empty() || blob.len() > MAX_BLOB_LEN {
+        return Err("an encrypted key is empty or too long".to_owned());
+    }
+    Ok(EncryptedDataKey { provider, key_arn, ciphertext_blob: blob })
+}
+
+/// The key service's number in a slot.
+fn provider_number(provider: Provider) -> i128 {
+    match provider {
+        Provider::Local => 1,
+        Provider::Aws => 2,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AREA: usize = 1600;
+
+    fn key(blob: usize) -> EncryptedDataKey {
+        EncryptedDataKey {
+            provider: Provider::Local,
+            key_arn: "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab".parse().unwrap(),
+            ciphertext_blob: vec![9; blob],
+        }
+    }
+
+    fn area(keys: &[EncryptedDataKey]) -> Vec<u8> {
+        let mut area = vec![0; AREA];
+        encode(keys, &mut area).unwrap();
+        area
+    }
+
+    #[test]
+    fn keys_fill_one_slot_then_both_then_are_refused() {
+        for count in 1..=8 {
+            let keys = vec![key(100); count];
+            assert_eq!(decode(&area(&keys)).unwrap().keys, keys);
+        }
+        let Err(ContainerError::TooManyKeys { keys, needed, available }) = encode(&vec![key(100); 9], &mut [0; AREA])
+        else {
+            panic!("nine keys do not fit")
+        };
+        assert_eq!((keys, available), (9, AREA - 16));
+        assert!(needed > available);
+    }
+
+    #[test]
+    fn a_damaged_slot_is_unusable_at_every_byte() {
+        let whole = area(&[key(100)]);
+        for at in 0..AREA / 2 {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 1;
+            assert!(decode(&damaged).is_err(), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn the_newer_slot_comes_first_and_a_torn_one_is_passed_over() {
+        let mut both = area(&[key(100)]);
+        let mut newer = area(&[key(50)]);
+        newer[0] = 2;
+        let sum = checksum(&newer[..8], &newer[16..16 + usize::from(newer[4])]);
+        newer[8..16].copy_from_slice(&sum);
+        both[AREA / 2..].copy_from_slice(&newer[..AREA / 2]);
+        let slots = decode(&both).unwrap();
+        assert_eq!((slots.generation, slots.keys), (2, vec![key(50), key(100)]));
+        both[AREA / 2 + 20] ^= 1;
+        let slots = decode(&both).unwrap();
+        assert_eq!((slots.generation, slots.keys), (1, vec![key(100)]));
+    }
+
+    #[test]
+    fn empty_slots_are_refused() {
+        assert_eq!(decode(&[0; AREA]), Err("both are empty".to_owned()));
+    }
+}

@@ -1,0 +1,250 @@
+//! Reading at any offset (SPEC.md, "Positional reading").
+
+mod cache;
+
+use std::sync::Arc;
+
+use crate::chain::Chain;
+use crate::error::{ContainerError, Damage};
+use crate::geometry::{CHUNK_LEN, GroupIndex, MAX_REGION_LEN, SizeClaim, file_size, size_claim};
+use crate::group::{
+    Bounds, GroupFacts, Version, bad_chunk, check_table, check_zero, open_chunk, open_region, split_region,
+};
+use crate::header::{Header, Unlocked};
+use crate::io::{ReadAt, read_full_at};
+use crate::read::{Interrupted, check_size, open_root};
+use crate::table::{Root, STREAM, Table};
+
+use self::cache::TableCache;
+
+/// An open container whose plaintext can be read at any offset, by several threads at once.
+///
+/// A read verifies what it returns and what leads there: the root, the table of each group it touches, and the chunks.
+/// That all tables together are those that the root commits to is checked by a full read only ([`Unlocked::open`]).
+#[derive(Debug)]
+pub struct Container<B> {
+    backing: B,
+    unlocked: Unlocked,
+    bounds: Bounds,
+    len: u64,
+    size: u64,
+    /// In a recovered container: the runs of groups, first and last, that the chain leads to.
+    runs: Option<Vec<(u64, u64)>>,
+    tables: TableCache,
+}
+
+impl<B: ReadAt> Container<B> {
+    /// Opens a container for reading. One whose last writer was interrupted is read through once to find its end.
+    ///
+    /// # Errors
+    /// The root or the size of the file is damaged; the last writer was interrupted and that is to be refused; reading
+    /// fails.
+    pub fn open(unlocked: Unlocked, backing: B, interrupted: Interrupted) -> Result<Self, ContainerError> {
+        let size = backing.size().map_err(ContainerError::Read)?;
+        let mut page = vec![0; GroupIndex::ROOT.table_len()];
+        let read = read_full_at(&backing, &mut page, GroupIndex::ROOT.table_offset()).map_err(ContainerError::Read)?;
+        let (page, _) = split_region(GroupIndex::ROOT, &mut page[..read])?;
+        let (table, root) = open_root(&unlocked.keys, interrupted, page)?;
+        check_size(&root, (root.len != STREAM).then_some(root.len), size)?;
+        let bounds = Bounds::of(&root);
+        check_table(GroupIndex::ROOT, &bounds, &table)?;
+        let tables = TableCache::new();
+        let mut container = Self { backing, unlocked, bounds, len: root.len, size, runs: None, tables };
+        if !root.settled {
+            container.recover(Chain::new(&root))?;
+        } else if root.len == STREAM {
+            container.len = container.stream_len()?;
+        }
+        Ok(container)
+    }
+
+    /// Length of the plaintext in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there is no plaintext.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The verified header.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        self.unlocked.header()
+    }
+
+    /// Reads plaintext at `offset` and returns how many bytes there were: fewer than asked for only at the end.
+    ///
+    /// # Errors
+    /// A table or chunk on the way is damaged; reading fails. The buffer then holds nothing that was not verified.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, ContainerError> {
+        let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let wanted = buffer.len().min(left);
+        let mut scratch = Vec::new();
+        let mut done = 0;
+        while done < wanted {
+            let at = offset + done as u64;
+            let group = GroupIndex::of_plaintext(at);
+            let group_end = group.plaintext_start() + group.capacity() as u64;
+            let in_group = usize::try_from(group_end - at).unwrap_or(usize::MAX).min(wanted - done);
+            self.read_in_group(group, at, &mut buffer[done..done + in_group], &mut scratch)?;
+            done += in_group;
+        }
+        Ok(wanted)
+    }
+
+    fn read_in_group(
+        &self,
+        group: GroupIndex,
+        offset: u64,
+        buffer: &mut [u8],
+        scratch: &mut Vec<u8>,
+    ) -> Result<(), ContainerError> {
+        let table = self.table(group)?;
+        let start = usize::try_from(offset - group.plaintext_start()).expect("a group fits memory");
+        let (first, last) = (start / CHUNK_LEN, (start + buffer.len() - 1) / CHUNK_LEN);
+        scratch.resize((last + 1 - first) * CHUNK_LEN, 0);
+        let read = read_full_at(&self.backing, scratch, group.chunk_offset(first)).map_err(ContainerError::Read)?;
+        scratch[read..].fill(0);
+        for index in first..=last {
+            let place = (index - first) * CHUNK_LEN;
+            let data = &mut scratch[place.min(read)..(place + CHUNK_LEN).min(read)];
+            self.open_chunk(group, table.as_deref(), index, data)?;
+        }
+        let skipped = start - first * CHUNK_LEN;
+        buffer.copy_from_slice(&scratch[skipped..skipped + buffer.len()]);
+        Ok(())
+    }
+
+    /// Opens one chunk in place; where no table covers it, it is zeros.
+    fn open_chunk(
+        &self,
+        group: GroupIndex,
+        table: Option<&Table>,
+        index: usize,
+        data: &mut [u8],
+    ) -> Result<(), ContainerError> {
+        let stored = index * CHUNK_LEN + data.len();
+        match table {
+            Some(table) if index < table.chunks() => {
+                match open_chunk(&self.unlocked.keys, group, table, index, data, self.bounds.settled)? {
+                    Version::Current | Version::Earlier(_) => Ok(()),
+                    Version::None => Err(bad_chunk(group, table, index, stored)),
+                }
+            }
+            _ if self.bounds.settled => check_zero(group.chunk_offset(index), data),
+            _ => {
+                data.fill(0);
+                Ok(())
+            }
+        }
+    }
+
+    /// The table of a group; `None` where the group is a hole.
+    fn table(&self, group: GroupIndex) -> Result<Option<Arc<Table>>, ContainerError> {
+        if let Some(known) = self.tables.get(group) {
+            return Ok(known);
+        }
+        let linked = |runs: &Vec<(u64, u64)>| runs.iter().any(|(first, last)| (*first..=*last).contains(&group.0));
+        if self.runs.as_ref().is_some_and(|runs| !linked(runs)) {
+            return Ok(None);
+        }
+        match self.load_table(group)?.map(Arc::new) {
+            Some(table) => {
+                self.tables.put(group.0, group.0, Some(Arc::clone(&table)));
+                Ok(Some(table))
+            }
+            None => {
+                let (first, last) = self.hole_around(group)?;
+                self.tables.put(first, last, None);
+                Ok(None)
+            }
+        }
+    }
+
+    fn load_table(&self, group: GroupIndex) -> Result<Option<Table>, ContainerError> {
+        let mut page = vec![0; group.table_len()];
+        let read = read_full_at(&self.backing, &mut page, group.table_offset()).map_err(ContainerError::Read)?;
+        let (page, _) = split_region(group, &mut page[..read])?;
+        let table = Table::open(&self.unlocked.keys, group, page)?;
+        if let Some(table) = &table {
+            check_table(group, &self.bounds, table)?;
+        }
+        Ok(table)
+    }
+
+    /// Rule R6: a group without a table is a hole only if the nearest table before it says so. Returns the first and the
+    /// last group of the hole.
+    fn hole_around(&self, group: GroupIndex) -> Result<(u64, u64), ContainerError> {
+        let missing = |group: u64| {
+            let damage = Damage::TableMissing { group };
+            Err(ContainerError::damaged(GroupIndex(group).table_offset(), damage))
+        };
+        for before in (0..group.0).rev() {
+            if let Some(table) = self.load_table(GroupIndex(before))? {
+                return match table.next {
+                    0 => Ok((before + 1, u64::MAX)),
+                    next if next > group.0 => Ok((before + 1, next - 1)),
+                    next => missing(next),
+                };
+            }
+        }
+        missing(0)
+    }
+
+    /// Rule R7: the length of a stream stands in its last group.
+    fn stream_len(&self) -> Result<u64, ContainerError> {
+        let size = self.size;
+        let truncated = |expected| Err(ContainerError::damaged(size, Damage::Truncated { size, expected }));
+        let claim = match size_claim(size) {
+            SizeClaim::Plaintext(claim) => claim,
+            SizeClaim::Impossible(before) => return truncated(file_size(before.saturating_add(1))),
+        };
+        let last = GroupIndex::of_plaintext(claim.saturating_sub(1));
+        let Some(table) = self.load_table(last)? else {
+            return Err(ContainerError::damaged(last.table_offset(), Damage::TableMissing { group: last.0 }));
+        };
+        if table.next != 0 {
+            return truncated(GroupIndex(table.next).chunk_offset(0) + 1);
+        }
+        let len = last.plaintext_start() + u64::from(table.end);
+        let root = Root { generation: 0, hash: [0; 16], settled: true, len, floor: len, high: len };
+        check_size(&root, Some(len), size)?;
+        Ok(len)
+    }
+
+    /// Reads an interrupted container once: which groups count, and where it ends.
+    fn recover(&mut self, mut chain: Chain) -> Result<(), ContainerError> {
+        let mut runs: Vec<(u64, u64)> = Vec::new();
+        let mut region = vec![0; MAX_REGION_LEN];
+        let mut group = GroupIndex::ROOT;
+        while group.table_offset() < self.size {
+            let facts = self.facts(group, &mut region)?;
+            if chain.expects(group) && facts.is_some() {
+                match runs.last_mut() {
+                    Some((_, last)) if *last + 1 == group.0 => *last = group.0,
+                    _ => runs.push((group.0, group.0)),
+                }
+            }
+            chain.accept(&self.unlocked.keys, group, facts.as_ref())?;
+            group = group.successor();
+        }
+        let zeros = chain.finish(self.size)?;
+        self.len = chain.position() + zeros;
+        self.runs = Some(runs);
+        Ok(())
+    }
+
+    /// What a group says to the groups around it; its chunks are looked at where they may be cut off only.
+    fn facts(&self, group: GroupIndex, region: &mut [u8]) -> Result<Option<GroupFacts>, ContainerError> {
+        if group.successor().plaintext_start() <= self.bounds.floor {
+            return Ok(self.load_table(group)?.as_ref().map(GroupFacts::of));
+        }
+        let region = &mut region[..group.region_len()];
+        let read = read_full_at(&self.backing, region, group.table_offset()).map_err(ContainerError::Read)?;
+        open_region(&self.unlocked.keys, group, &self.bounds, &mut region[..read])
+    }
+}

@@ -1,0 +1,5 @@
+//! The container against a reference: plain bytes.
+
+mod support;
+
+mod round_trips;
