@@ -1,1 +1,13 @@
-//! X
+//! Envelope encryption: where key services and containers meet.
+//!
+//! An [`Envelope`] holds the key services that there are. It makes a new container's data key with GenerateDataKey, and
+//! opens an existing container's header with Decrypt. What it gives out, a [`Sealer`](waxseal_container::Sealer) or an
+//! [`Unlocked`](waxseal_container::Unlocked) header, knows no key service any more: content never waits for one.
+
+mod envelope;
+mod error;
+mod reading;
+
+pub use envelope::{Envelope, NewContainer, OpenedBy};
+pub use error::EnvelopeError;
+pub use reading::{ContextAssertion, Reading};

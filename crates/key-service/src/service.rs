@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::{DataKey, EncryptedDataKey, EncryptionContext, KeyId, KeyServiceError, Provider};
+use crate::{DataKey, EncryptedDataKey, EncryptionContext, KeyArn, KeyId, KeyServiceError, Provider};
 
 /// A fresh data key in both forms.
 #[derive(Debug)]
@@ -21,6 +21,13 @@ pub struct GeneratedDataKey {
 pub trait KeyService: Send + Sync {
     /// The provider whose encrypted data keys this service makes and opens.
     fn provider(&self) -> Provider;
+
+    /// Finds the ARN of the key that an id or alias stands for
+    /// (<https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html>).
+    ///
+    /// # Errors
+    /// The key is unknown; the caller may not; the service is unavailable.
+    async fn resolve_key(&self, key: &KeyId) -> Result<KeyArn, KeyServiceError>;
 
     /// Makes a fresh 256-bit data key under `key`
     /// (<https://docs.aws.amazon.com/kms/latest/APIReference/API_GenerateDataKey.html>).

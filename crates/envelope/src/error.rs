@@ -1,0 +1,57 @@
+//! Why an envelope could not be made or opened.
+
+use thiserror::Error;
+use waxseal_container::ContainerError;
+use waxseal_key_service::{KeyArn, KeyServiceError, Provider};
+
+/// Why a container could not be given a data key, or its data key not be had.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EnvelopeError {
+    /// The container itself is at fault.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
+    /// The context in the container is not the one that the caller asserts. No key service was asked.
+    #[error("its encryption context has {name}={found}, not {name}={expected}")]
+    ContextValue {
+        /// The name in question.
+        name: String,
+        /// The asserted value.
+        expected: String,
+        /// The container's value.
+        found: String,
+    },
+    /// The context in the container lacks a name that the caller asserts. No key service was asked.
+    #[error("its encryption context has no {name}")]
+    ContextName {
+        /// The missing name.
+        name: String,
+    },
+    /// None of the container's keys may be used: each belongs to another service or is not among those allowed.
+    #[error("none of its keys may be used: {}", list(.keys))]
+    NoUsableKey {
+        /// The keys that the container names.
+        keys: Vec<(Provider, KeyArn)>,
+    },
+    /// The key service refused a request, or could not be reached.
+    #[error("{key}: {source}")]
+    KeyService {
+        /// The key that was asked for, as it was named.
+        key: String,
+        /// The service's answer.
+        source: KeyServiceError,
+    },
+    /// The key service says that an encrypted data key and this header do not belong together.
+    #[error("the key service could not decrypt its data key under {key}: the header was changed, or is another file's")]
+    DataKeyRefused {
+        /// The key that the encrypted data key names.
+        key: KeyArn,
+        /// The service's answer.
+        source: KeyServiceError,
+    },
+}
+
+fn list(keys: &[(Provider, KeyArn)]) -> String {
+    let names: Vec<_> = keys.iter().map(|(_, arn)| arn.as_str()).collect();
+    names.join(", ")
+}
