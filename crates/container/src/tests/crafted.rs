@@ -66,7 +66,7 @@ impl Craft {
         self.store(group, index, &stored);
         let table = self.table(group);
         table.entries[index] = entry;
-        table.end = table.end.max((index * CHUNK_LEN + data.len()) as u32);
+        table.end = table.end.max(u32::try_from(index * CHUNK_LEN + data.len()).unwrap());
     }
 
     fn root(&mut self, change: impl FnOnce(&mut Root)) {

@@ -37,7 +37,7 @@ pub(super) fn sealer(suite: Suite) -> Sealer {
 
 /// Plaintext in which every chunk differs from every other.
 pub(super) fn plaintext(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at / 4096 * 7 + at * 31 + at / 256) as u8 | 1).collect()
+    (0..length).map(|at| (at / 4096 * 7 + at * 31 + at / 256).to_le_bytes()[0] | 1).collect()
 }
 
 /// Seals as a file: the root has the length and commits to the tables.
