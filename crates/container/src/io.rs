@@ -68,7 +68,7 @@ impl ReadAt for [u8] {
 }
 
 /// Where bytes come from.
-#[allow(missing_debug_implementations, reason = "readers have no common Debug")]
+#[expect(missing_debug_implementations, reason = "readers have no common Debug")]
 pub enum Source<'a> {
     /// A pipe, or anything else that is read once from its present position on.
     Stream(&'a mut (dyn Read + Send)),
@@ -77,7 +77,7 @@ pub enum Source<'a> {
 }
 
 /// Where bytes go.
-#[allow(missing_debug_implementations, reason = "writers have no common Debug")]
+#[expect(missing_debug_implementations, reason = "writers have no common Debug")]
 pub enum Sink<'a> {
     /// A pipe, or anything else that is written once from its present position on.
     Stream(&'a mut (dyn Write + Send)),
