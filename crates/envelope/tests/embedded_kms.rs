@@ -1,5 +1,7 @@
 //! Envelopes over the embedded KMS: what is made under its keys opens under them, and under the right demands only.
 
+#![cfg(test)]
+
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
