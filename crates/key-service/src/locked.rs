@@ -178,8 +178,7 @@ mod tests {
     #[test]
     fn secrets_of_many_slabs_keep_their_values_apart() {
         let byte = |index: usize| u8::try_from(index % 251).unwrap();
-        let secrets: Vec<_> =
-            (0..SLOTS_IN_SLAB * 3).map(|index| SecretBytes::take(&mut [byte(index); LEN])).collect();
+        let secrets: Vec<_> = (0..SLOTS_IN_SLAB * 3).map(|index| SecretBytes::take(&mut [byte(index); LEN])).collect();
         let places: HashSet<_> = secrets.iter().map(|secret| secret.expose().as_ptr()).collect();
         assert_eq!(places.len(), secrets.len());
         assert!(secrets.iter().enumerate().all(|(index, secret)| secret.expose() == &[byte(index); LEN]));

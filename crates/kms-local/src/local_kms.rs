@@ -1,0 +1,156 @@
+//! The embedded KMS as its users hold it.
+
+use std::path::Path;
+
+use waxseal_key_service::{AliasName, KeyArn, KeyId};
+
+use crate::error::StoreError;
+use crate::key::KeyUuid;
+use crate::names::Name;
+use crate::operations::create_key;
+use crate::region::Region;
+use crate::seal::{NewSeal, PassphraseSource};
+use crate::store::Store;
+use crate::store::create::{self, Plan};
+use crate::store::rows::AliasRow;
+use crate::timestamp::Timestamp;
+
+/// The embedded KMS over one open, unsealed store.
+///
+/// Each operation of AWS KMS is a method; the data-path ones are also there through
+/// [`KeyService`](waxseal_key_service::KeyService). It is shared by threads, and its store by processes. It must be opened
+/// after the last fork.
+#[derive(Debug)]
+pub struct LocalKms {
+    pub(crate) store: Store,
+}
+
+/// What a new store is to be.
+#[derive(Clone, Debug)]
+pub struct CreateOptions<'a> {
+    /// The region of keys and aliases that are named without one. Default: `us-east-1`.
+    pub home_region: Region,
+    /// What seals it. Default: a key file.
+    pub seal: NewSeal<'a>,
+}
+
+impl Default for CreateOptions<'_> {
+    fn default() -> Self {
+        Self { home_region: Region::default(), seal: NewSeal::KeyFile }
+    }
+}
+
+/// How [`LocalKms::open_or_create`] came to its store.
+#[derive(Debug)]
+pub enum Opened {
+    /// The store was there.
+    Existing(LocalKms),
+    /// The store is new: its owner has to know about it, and to back it up.
+    Created(LocalKms),
+}
+
+impl Opened {
+    /// The embedded KMS, however it was come by.
+    #[must_use]
+    pub fn into_kms(self) -> LocalKms {
+        match self {
+            Self::Existing(kms) | Self::Created(kms) => kms,
+        }
+    }
+}
+
+impl LocalKms {
+    /// Makes a store in `directory`, with one key in the home region under `alias/default`.
+    ///
+    /// # Errors
+    /// There is one already, or it cannot be made; then nothing is left of it.
+    pub fn create(directory: &Path, options: &CreateOptions<'_>) -> Result<Self, StoreError> {
+        let home_region = &options.home_region;
+        let plan = Plan { directory, home_region, seal: options.seal, last_backup_at: None };
+        let root = create::create(&plan, |rows, making| {
+            let key = KeyUuid::random().map_err(StoreError::random)?;
+            let now = Timestamp::now();
+            create_key::insert(rows, home_region, key, "Made with the key store", now)?;
+            create::insert_new_material(rows, &making.root, &making.id, home_region, key, create_key::FIRST_VERSION)?;
+            let region = home_region.clone();
+            rows.insert_alias(&AliasRow { name: default_alias(), region, key, created_at: now, updated_at: now })
+        })?;
+        Ok(Self { store: Store::open_with(directory, |_, _| Ok(root))? })
+    }
+
+    /// Opens the store in `directory`. The passphrase is asked for only if one seals it.
+    ///
+    /// # Errors
+    /// There is no store, it is damaged, of a newer version or another program's, or it cannot be unsealed.
+    pub fn open(directory: &Path, passphrase: PassphraseSource<'_>) -> Result<Self, StoreError> {
+        Store::open(directory, passphrase).map(|store| Self { store })
+    }
+
+    /// Opens the store in `directory`, which is made if there is none. Of many processes at once one makes it.
+    ///
+    /// # Errors
+    /// As [`LocalKms::open`] and [`LocalKms::create`], but for a store that is missing or there.
+    pub fn open_or_create(
+        directory: &Path,
+        options: &CreateOptions<'_>,
+        passphrase: PassphraseSource<'_>,
+    ) -> Result<Opened, StoreError> {
+        match Self::open(directory, passphrase) {
+            Err(StoreError::NotThere { .. }) => {}
+            opened => return opened.map(Opened::Existing),
+        }
+        match Self::create(directory, options) {
+            // Another process was faster.
+            Err(StoreError::AlreadyThere { .. }) => Self::open(directory, passphrase).map(Opened::Existing),
+            created => created.map(Opened::Created),
+        }
+    }
+
+    /// The store's directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.store.directory()
+    }
+
+    /// The region of keys and aliases that are named without one.
+    #[must_use]
+    pub fn home_region(&self) -> &Region {
+        self.store.home_region()
+    }
+
+    /// The key of `alias/default` in the home region, if that alias is there.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn default_key(&self) -> Result<Option<KeyArn>, StoreError> {
+        let alias = default_alias();
+        Ok(self.store.find(self.home_region(), Name::Alias(&alias))?.map(|key| key.metadata.arn.clone()))
+    }
+
+    /// Whether the store has this key, in whatever state. If not, another store has made what it encrypted.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn has_key(&self, arn: &KeyArn) -> Result<bool, StoreError> {
+        let Ok(region) = arn.region().parse::<Region>() else { return Ok(false) };
+        let key = KeyId::Arn(arn.clone());
+        match Name::within(&region, &key) {
+            Ok(name) => Ok(self.store.find(&region, name)?.is_some()),
+            // Another account's: no key of this store has such an ARN.
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// The regions that have this alias: where to look for one that was not found.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn regions_with_alias(&self, name: &AliasName) -> Result<Vec<Region>, StoreError> {
+        self.store.regions_with_alias(name)
+    }
+}
+
+/// The alias that commands use when no key is named.
+pub(crate) fn default_alias() -> AliasName {
+    "alias/default".parse().expect("it is an alias name")
+}

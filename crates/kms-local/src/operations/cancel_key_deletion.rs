@@ -1,0 +1,32 @@
+//! CancelKeyDeletion (<https://docs.aws.amazon.com/kms/latest/APIReference/API_CancelKeyDeletion.html>).
+
+use waxseal_key_service::{KeyArn, KeyId, KeyServiceError};
+
+use crate::key::KeyState;
+use crate::local_kms::LocalKms;
+use crate::refusals;
+use crate::region::Region;
+
+/// A request to keep a key that was to be deleted.
+#[derive(Clone, Copy, Debug)]
+pub struct CancelKeyDeletionRequest<'a> {
+    /// The region that the request acts in.
+    pub region: &'a Region,
+    /// The key, by key id or key ARN.
+    pub key_id: &'a KeyId,
+}
+
+impl LocalKms {
+    /// Keeps a key that was to be deleted, and gives its ARN. It is disabled until it is enabled again.
+    ///
+    /// # Errors
+    /// `NotFoundException`, `KMSInvalidStateException` for a key that is not pending deletion, and whatever the store
+    /// answers.
+    pub fn cancel_key_deletion(&self, request: &CancelKeyDeletionRequest<'_>) -> Result<KeyArn, KeyServiceError> {
+        let key = self.change_state(request.region, request.key_id, |key| match key.metadata.key_state {
+            KeyState::PendingDeletion => Ok((KeyState::Disabled, None)),
+            KeyState::Enabled | KeyState::Disabled => Err(refusals::not_pending_deletion(&key.metadata.arn)),
+        })?;
+        Ok(key.metadata.arn)
+    }
+}

@@ -1,0 +1,30 @@
+//! DisableKey (<https://docs.aws.amazon.com/kms/latest/APIReference/API_DisableKey.html>).
+
+use waxseal_key_service::{KeyId, KeyServiceError};
+
+use crate::key::KeyState;
+use crate::local_kms::LocalKms;
+use crate::region::Region;
+
+/// A request to disable a key.
+#[derive(Clone, Copy, Debug)]
+pub struct DisableKeyRequest<'a> {
+    /// The region that the request acts in.
+    pub region: &'a Region,
+    /// The key, by key id or key ARN.
+    pub key_id: &'a KeyId,
+}
+
+impl LocalKms {
+    /// Disables a key: from the next call on, in every process, it does nothing.
+    ///
+    /// # Errors
+    /// `NotFoundException`, `KMSInvalidStateException` for a key that is pending deletion, and whatever the store answers.
+    pub fn disable_key(&self, request: &DisableKeyRequest<'_>) -> Result<(), KeyServiceError> {
+        self.change_state(request.region, request.key_id, |key| {
+            key.check_not_pending_deletion()?;
+            Ok((KeyState::Disabled, None))
+        })
+        .map(|_| ())
+    }
+}

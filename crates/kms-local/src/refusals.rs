@@ -1,0 +1,130 @@
+//! What the embedded KMS refuses, in AWS KMS's codes and words (SEMANTICS.md, "Refusals").
+
+use waxseal_key_service::{ErrorCode, KeyArn, KeyServiceError};
+
+use crate::region::Region;
+
+pub(crate) fn key_not_found(arn: &KeyArn) -> KeyServiceError {
+    KeyServiceError::new(ErrorCode::NotFound, format!("Key '{arn}' does not exist"))
+}
+
+pub(crate) fn alias_not_found(alias_arn: &str) -> KeyServiceError {
+    KeyServiceError::new(ErrorCode::NotFound, format!("Alias {alias_arn} is not found."))
+}
+
+pub(crate) fn invalid_key_id(text: &str) -> KeyServiceError {
+    KeyServiceError::new(ErrorCode::NotFound, format!("Invalid keyId '{text}'"))
+}
+
+/// An ARN of another region than the request's, or a text that only begins like an ARN.
+pub(crate) fn invalid_arn(text: &str) -> KeyServiceError {
+    KeyServiceError::new(ErrorCode::NotFound, format!("Invalid arn {text}"))
+}
+
+pub(crate) fn disabled(arn: &KeyArn) -> KeyServiceError {
+    KeyServiceError::new(ErrorCode::Disabled, format!("{arn} is disabled."))
+}
+
+pub(crate) fn pending_deletion(arn: &KeyArn) -> KeyServiceError {
+    KeyServiceError::new(ErrorCode::InvalidState, format!("{arn} is pending deletion."))
+}
+
+pub(crate) fn not_pending_deletion(arn: &KeyArn) -> KeyServiceError {
+    KeyServiceError::new(ErrorCode::InvalidState, format!("{arn} is not pending deletion."))
+}
+
+pub(crate) fn incorrect_key() -> KeyServiceError {
+    let text = "The key ID in the request does not identify a CMK that can perform this operation.";
+    KeyServiceError::new(ErrorCode::IncorrectKey, text)
+}
+
+/// Without text: a damaged blob and a wrong context look the same.
+pub(crate) fn invalid_ciphertext() -> KeyServiceError {
+    KeyServiceError::bare(ErrorCode::InvalidCiphertext)
+}
+
+pub(crate) fn alias_exists(alias_arn: &str) -> KeyServiceError {
+    let text = format!("An alias with the name {alias_arn} already exists");
+    KeyServiceError::new(ErrorCode::AlreadyExists, text)
+}
+
+pub(crate) fn alias_reserved() -> KeyServiceError {
+    KeyServiceError::bare(ErrorCode::NotAuthorized)
+}
+
+pub(crate) fn alias_without_prefix() -> KeyServiceError {
+    let page = "https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html";
+    validation(format!("Alias must start with the prefix \"alias/\". Please see {page}"))
+}
+
+pub(crate) fn alias_of_an_alias() -> KeyServiceError {
+    validation("Aliases must refer to keys. Not aliases")
+}
+
+pub(crate) fn not_one_length() -> KeyServiceError {
+    validation("Please specify either number of bytes or key spec.")
+}
+
+pub(crate) fn validation(text: impl Into<String>) -> KeyServiceError {
+    KeyServiceError::new(ErrorCode::Validation, text)
+}
+
+/// A number beyond its bounds in the service model.
+pub(crate) fn out_of_range(member: &str, value: i64, min: i64, max: i64) -> Option<KeyServiceError> {
+    let bound = match value {
+        _ if value < min => format!("greater than or equal to {min}"),
+        _ if value > max => format!("less than or equal to {max}"),
+        _ => return None,
+    };
+    Some(constraint(&format!("Value '{value}' at '{member}'"), &format!("Member must have value {bound}")))
+}
+
+/// A sensitive or binary member whose length is beyond its bounds: the value is left out.
+pub(crate) fn bad_length(member: &str, len: usize, min: usize, max: usize) -> Option<KeyServiceError> {
+    if len < min {
+        let rule = format!("Member must have length greater than or equal to {min}");
+        return Some(constraint(&format!("Value at '{member}'"), &rule));
+    }
+    (len > max).then(|| too_long(member, max))
+}
+
+pub(crate) fn too_long(member: &str, max: usize) -> KeyServiceError {
+    constraint(&format!("Value at '{member}'"), &format!("Member must have length less than or equal to {max}"))
+}
+
+/// A text that breaks its pattern in the service model.
+pub(crate) fn breaks_pattern(member: &str, value: &str, pattern: &str) -> KeyServiceError {
+    let rule = format!("Member must satisfy regular expression pattern: {pattern}");
+    constraint(&format!("Value '{value}' at '{member}'"), &rule)
+}
+
+fn constraint(subject: &str, rule: &str) -> KeyServiceError {
+    validation(format!("1 validation error detected: {subject} failed to satisfy constraint: {rule}"))
+}
+
+/// The ARN of an alias, which refusals name.
+pub(crate) fn alias_arn(region: &Region, name: &str) -> String {
+    format!("arn:aws:kms:{region}:{}:{name}", waxseal_key_service::LOCAL_ACCOUNT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_told_in_the_words_of_aws() {
+        let text = |error: Option<KeyServiceError>| error.map(|error| error.message().unwrap_or_default().to_owned());
+        assert_eq!(
+            text(out_of_range("numberOfBytes", 0, 1, 1024)).unwrap(),
+            "1 validation error detected: Value '0' at 'numberOfBytes' failed to satisfy constraint: Member must have \
+             value greater than or equal to 1"
+        );
+        assert_eq!(
+            text(bad_length("plaintext", 4097, 1, 4096)).unwrap(),
+            "1 validation error detected: Value at 'plaintext' failed to satisfy constraint: Member must have length \
+             less than or equal to 4096"
+        );
+        assert_eq!(text(bad_length("plaintext", 1, 1, 4096)), None);
+        assert_eq!(text(out_of_range("numberOfBytes", 1024, 1, 1024)), None);
+    }
+}

@@ -1,0 +1,359 @@
+//! The store: a SQLite database in a directory, and the keys of it that are in memory.
+//!
+//! One connection serves all threads, under one lock that is held for a query, never for the cryptography of a request.
+//! What was read stays in memory until any process changes the store, which every call looks for first: a key that was
+//! disabled elsewhere is disabled for the very next call (SEMANTICS.md, "Many processes").
+
+mod cache;
+mod connection;
+pub(crate) mod create;
+pub(crate) mod rows;
+mod schema;
+pub(crate) mod status;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, TransactionBehavior};
+use waxseal_key_service::{AliasName, KeyServiceError};
+
+use crate::error::StoreError;
+use crate::key::{Key, KeyUuid, Material};
+use crate::names::Name;
+use crate::region::Region;
+use crate::seal::PassphraseSource;
+use crate::seal::root_key::{MaterialPlace, RootKey, StoreId};
+use crate::timestamp::Timestamp;
+use cache::Cache;
+use connection::{Access, Stamp};
+use rows::{MaterialRow, Rows};
+
+/// The database's name in the store's directory.
+const DATABASE: &str = "kms.db";
+/// The name of the lock under which a store is made. The file stays, so that there is only ever one.
+const LOCK: &str = "lock";
+
+/// An open, unsealed store.
+pub(crate) struct Store {
+    directory: PathBuf,
+    database: PathBuf,
+    id: StoreId,
+    home_region: Region,
+    root: RootKey,
+    inner: Mutex<Inner>,
+}
+
+/// What the lock protects.
+struct Inner {
+    connection: Connection,
+    access: Access,
+    cache: Cache,
+    /// The state of the database that the cache was filled from.
+    stamp: Stamp,
+}
+
+/// Which version of a key's material is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wanted {
+    /// The one that encrypts now.
+    Current,
+    /// The one that made a ciphertext.
+    Version(u32),
+}
+
+/// A key that may be used, with the wanted material where the key has that version.
+pub(crate) struct Usable {
+    pub(crate) key: Arc<Key>,
+    pub(crate) material: Option<Arc<Material>>,
+}
+
+impl Store {
+    /// Opens the store in `directory` and unseals it.
+    pub(crate) fn open(directory: &Path, passphrase: PassphraseSource<'_>) -> Result<Self, StoreError> {
+        Self::open_with(directory, |meta, database| meta.sealed.unseal(&meta.id, directory, database, passphrase))
+    }
+
+    /// Opens the store in `directory` with the root key that `unseal` finds for it.
+    pub(crate) fn open_with(
+        directory: &Path,
+        unseal: impl FnOnce(&rows::Meta, &Path) -> Result<RootKey, StoreError>,
+    ) -> Result<Self, StoreError> {
+        let database = directory.join(DATABASE);
+        let (connection, access) = connection::open(directory, &database)?;
+        let meta = Rows::new(&connection, &database).meta()?;
+        let root = unseal(&meta, &database)?;
+        let stamp = access.stamp(&connection, &database)?;
+        let inner = Mutex::new(Inner { connection, access, cache: Cache::default(), stamp });
+        let store =
+            Self { directory: directory.to_owned(), database, id: meta.id, home_region: meta.home_region, root, inner };
+        // A store that cannot be changed now must open all the same: what is due is not found in any case, and the next
+        // opening tries again.
+        drop(store.destroy_what_is_due());
+        Ok(store)
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub(crate) fn home_region(&self) -> &Region {
+        &self.home_region
+    }
+
+    /// Finds a key; `None` means that the name names nothing.
+    pub(crate) fn find(&self, region: &Region, name: Name<'_>) -> Result<Option<Arc<Key>>, StoreError> {
+        let mut inner = self.fresh()?;
+        if let Some(key) = inner.cache.key(region, name) {
+            return Ok(Some(key));
+        }
+        let Inner { connection, cache, .. } = &mut *inner;
+        let found = Rows::new(connection, &self.database).key(region, name)?;
+        Ok(found.map(|key| cache.insert(region, name, key)))
+    }
+
+    /// Finds a key that may be used, and the wanted version of its material.
+    pub(crate) fn find_usable(
+        &self,
+        region: &Region,
+        name: Name<'_>,
+        wanted: Wanted,
+    ) -> Result<Usable, KeyServiceError> {
+        let mut inner = self.fresh()?;
+        if let Some(key) = inner.cache.key(region, name) {
+            key.check_usable()?;
+            if let Some(material) = inner.cache.material(&key, wanted.of(&key)) {
+                return Ok(Usable { key, material: Some(material) });
+            }
+        }
+        self.load_usable(&mut inner, region, name, wanted)
+    }
+
+    /// As [`Store::find_usable`], from the database: key and material are of one snapshot.
+    fn load_usable(
+        &self,
+        inner: &mut Inner,
+        region: &Region,
+        name: Name<'_>,
+        wanted: Wanted,
+    ) -> Result<Usable, KeyServiceError> {
+        let Inner { connection, cache, .. } = inner;
+        let snapshot = connection.unchecked_transaction().map_err(|error| self.database_error(error))?;
+        let rows = Rows::new(&snapshot, &self.database);
+        let key = rows.key(region, name)?.ok_or_else(|| name.not_found(region))?;
+        let key = cache.insert(region, name, key);
+        key.check_usable()?;
+        let Some(row) = rows.material(&key.region, key.id(), wanted.of(&key))? else {
+            return Ok(Usable { key, material: None });
+        };
+        let material = cache.insert_material(&key, self.unwrap_material(&key, &row)?);
+        Ok(Usable { key, material: Some(material) })
+    }
+
+    /// Unwraps one version of a key's material.
+    pub(crate) fn unwrap_material(&self, key: &Key, row: &MaterialRow) -> Result<Material, StoreError> {
+        let place = MaterialPlace {
+            store: &self.id,
+            region: &key.region,
+            key: key.id(),
+            version: row.version,
+            material_id: &row.material_id,
+        };
+        let secret = self.root.unwrap(place, &row.wrapped).ok_or_else(|| {
+            StoreError::damaged(&self.database, format!("the material of {} does not authenticate", key.metadata.arn))
+        })?;
+        Ok(Material { version: row.version, id: Arc::clone(&row.material_id), secret })
+    }
+
+    /// Runs `read` on the database, in one snapshot.
+    pub(crate) fn read<T>(
+        &self,
+        read: impl FnOnce(&Self, &Rows<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let inner = self.fresh()?;
+        let snapshot = inner.connection.unchecked_transaction().map_err(|error| self.database_error(error))?;
+        read(self, &Rows::new(&snapshot, &self.database))
+    }
+
+    /// Runs `change` in a transaction that is on disk when this returns, or not at all.
+    pub(crate) fn write<T, E: From<StoreError>>(&self, change: impl FnOnce(&Rows<'_>) -> Result<T, E>) -> Result<T, E> {
+        let mut inner = self.inner();
+        let Inner { connection, cache, access, .. } = &mut *inner;
+        access.check_writable(&self.database)?;
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|error| self.database_error(error))?;
+        let done = change(&Rows::new(&transaction, &self.database))?;
+        transaction.commit().map_err(|error| self.database_error(error))?;
+        // The database's own version does not change for the connection that changed it.
+        cache.clear();
+        Ok(done)
+    }
+
+    /// Makes and wraps a new material, and writes it as a version of the key.
+    pub(crate) fn insert_new_material(
+        &self,
+        rows: &Rows<'_>,
+        region: &Region,
+        key: KeyUuid,
+        version: u32,
+    ) -> Result<(), StoreError> {
+        create::insert_new_material(rows, &self.root, &self.id, region, key, version)
+    }
+
+    pub(crate) fn regions_with_alias(&self, name: &AliasName) -> Result<Vec<Region>, StoreError> {
+        self.read(|_, rows| rows.regions_with_alias(name))
+    }
+
+    /// Destroys the material of keys whose deletion date has come.
+    fn destroy_what_is_due(&self) -> Result<(), StoreError> {
+        let now = Timestamp::now();
+        if !self.read(|_, rows| rows.has_due(now))? {
+            return Ok(());
+        }
+        self.write(|rows| rows.delete_due(now))?;
+        // What was deleted must not stay readable in the log either; another reader may hold it open a little longer.
+        let inner = self.inner();
+        inner
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+            .map_err(|error| self.database_error(error))
+    }
+
+    /// Takes the lock and forgets what another process may have changed.
+    fn fresh(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
+        let mut inner = self.inner();
+        let stamp = inner.access.stamp(&inner.connection, &self.database)?;
+        if stamp != inner.stamp {
+            inner.cache.clear();
+            if inner.access.must_reopen() {
+                (inner.connection, inner.access) = connection::open(&self.directory, &self.database)?;
+                inner.stamp = inner.access.stamp(&inner.connection, &self.database)?;
+            } else {
+                inner.stamp = stamp;
+            }
+        }
+        Ok(inner)
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // A panic under the lock leaves an open transaction at worst, which its own drop rolls back.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The error of a store that breaks its own rules.
+    pub(crate) fn damaged(&self, what: &str) -> StoreError {
+        StoreError::damaged(&self.database, what)
+    }
+
+    fn database_error(&self, error: rusqlite::Error) -> StoreError {
+        StoreError::database(&self.database, error)
+    }
+}
+
+impl Wanted {
+    fn of(self, key: &Key) -> u32 {
+        match self {
+            Self::Current => key.current_version,
+            Self::Version(version) => version,
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("directory", &self.directory).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use waxseal_key_service::{EncryptionContext, KeyId, KeyServiceError};
+
+    use super::*;
+    use crate::local_kms::{CreateOptions, LocalKms};
+    use crate::operations::{DecryptRequest, EncryptRequest};
+    use crate::seal::{NewSeal, Passphrase, PassphraseCost};
+    use crate::{Overwrite, restore};
+
+    fn encrypt(kms: &LocalKms, text: &str) -> Vec<u8> {
+        let request = EncryptRequest {
+            region: &Region::default(),
+            key_id: &"alias/default".parse().unwrap(),
+            encryption_context: &EncryptionContext::new(),
+            plaintext: text.as_bytes(),
+        };
+        kms.encrypt(&request).unwrap().ciphertext_blob
+    }
+
+    fn decrypt(kms: &LocalKms, ciphertext_blob: &[u8]) -> Result<(Arc<str>, Vec<u8>), KeyServiceError> {
+        let encryption_context = &EncryptionContext::new();
+        let region = &Region::default();
+        let request = DecryptRequest { region, ciphertext_blob, encryption_context, key_id: None };
+        kms.decrypt(&request).map(|response| (response.key_material_id, response.plaintext.expose().to_vec()))
+    }
+
+    /// Gives the default key a second version of its material, as a rotation will.
+    fn rotate(kms: &LocalKms) {
+        let arn = kms.default_key().unwrap().unwrap();
+        let id = KeyUuid::parse(arn.key_id()).unwrap();
+        kms.store.write(|rows| kms.store.insert_new_material(rows, &Region::default(), id, 2)).unwrap();
+        let other = Connection::open(kms.store.directory.join(DATABASE)).unwrap();
+        other.execute("UPDATE keys SET current_version = 2", []).unwrap();
+    }
+
+    #[test]
+    fn old_versions_of_the_material_decrypt_for_ever_and_the_new_one_encrypts() {
+        let dir = tempfile::tempdir().unwrap();
+        let kms = LocalKms::create(&dir.path().join("kms"), &CreateOptions::default()).unwrap();
+        let old = encrypt(&kms, "old");
+        rotate(&kms);
+        let new = encrypt(&kms, "new");
+        assert_eq!((&old[17..21], &new[17..21]), (&[0, 0, 0, 1][..], &[0, 0, 0, 2][..]));
+        for _ in 0..2 {
+            let ((old_id, old), (new_id, new)) = (decrypt(&kms, &old).unwrap(), decrypt(&kms, &new).unwrap());
+            assert_eq!((old.as_slice(), new.as_slice()), (&b"old"[..], &b"new"[..]));
+            assert_ne!(old_id, new_id);
+        }
+        let mut never = new.clone();
+        never[20] = 3;
+        assert_eq!(decrypt(&kms, &never).unwrap_err().to_string(), "InvalidCiphertextException");
+    }
+
+    #[test]
+    fn a_backup_holds_every_version() {
+        let dir = tempfile::tempdir().unwrap();
+        let kms = LocalKms::create(&dir.path().join("kms"), &CreateOptions::default()).unwrap();
+        let old = encrypt(&kms, "old");
+        rotate(&kms);
+        let new = encrypt(&kms, "new");
+        let passphrase = || Passphrase::new(b"p".to_vec().into()).unwrap();
+        let (file, cost) = (dir.path().join("backup"), PassphraseCost::new(8, 1, 1).unwrap());
+        kms.backup(&file, &passphrase(), cost, Overwrite::Refuse).unwrap();
+        let again = restore(&dir.path().join("again"), &file, &mut || Ok(passphrase()), NewSeal::KeyFile).unwrap();
+        assert_eq!(decrypt(&again, &old).unwrap(), decrypt(&kms, &old).unwrap());
+        assert_eq!(decrypt(&again, &new).unwrap(), decrypt(&kms, &new).unwrap());
+        assert_eq!(encrypt(&again, "x")[20], 2);
+    }
+
+    #[test]
+    fn more_keys_than_stay_in_memory_all_work() {
+        let dir = tempfile::tempdir().unwrap();
+        let kms = LocalKms::create(&dir.path().join("kms"), &CreateOptions::default()).unwrap();
+        let region = Region::default();
+        let ids: Vec<_> = (0..1100).map(|_| KeyUuid::random().unwrap()).collect();
+        kms.store
+            .write(|rows| {
+                ids.iter().try_for_each(|id| {
+                    crate::operations::create_key::insert(rows, &region, *id, "", Timestamp::now())?;
+                    kms.store.insert_new_material(rows, &region, *id, 1)
+                })
+            })
+            .unwrap();
+        for id in ids {
+            let context = EncryptionContext::new();
+            assert!(kms.encrypting(&region, &KeyId::Arn(id.arn(&region)), &context).is_ok());
+        }
+        assert!(kms.store.inner().cache.len() <= 1024);
+    }
+}

@@ -1,0 +1,86 @@
+//! Keys and their unwrapped material in memory, as long as no process changes the store.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::key::{Key, Material};
+use crate::names::Name;
+use crate::region::Region;
+use crate::timestamp::Timestamp;
+
+/// Most keys that stay in memory. A store has a handful; whoever uses thousands in turn pays for reading them.
+const MAX_KEYS: usize = 1024;
+
+#[derive(Default)]
+pub(super) struct Cache {
+    regions: HashMap<Region, OneRegion>,
+    keys: usize,
+}
+
+#[derive(Default)]
+struct OneRegion {
+    keys: HashMap<String, Cached>,
+    /// From an alias to the id of its key.
+    aliases: HashMap<String, String>,
+}
+
+struct Cached {
+    key: Arc<Key>,
+    materials: HashMap<u32, Arc<Material>>,
+}
+
+impl Cache {
+    pub(super) fn clear(&mut self) {
+        self.regions.clear();
+        self.keys = 0;
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.regions.values().map(|region| region.keys.len()).sum()
+    }
+
+    pub(super) fn key(&self, region: &Region, name: Name<'_>) -> Option<Arc<Key>> {
+        let region = self.regions.get(region)?;
+        let id = match name {
+            Name::Id(id) => id,
+            Name::Alias(alias) => region.aliases.get(alias.as_str())?,
+        };
+        let key = &region.keys.get(id)?.key;
+        // The clock is read for the few keys only that have a date to pass.
+        let gone = key.metadata.deletion_date.is_some() && key.is_gone(Timestamp::now());
+        (!gone).then(|| Arc::clone(key))
+    }
+
+    pub(super) fn material(&self, key: &Key, version: u32) -> Option<Arc<Material>> {
+        let cached = self.regions.get(&key.region)?.keys.get(key.metadata.arn.key_id())?;
+        cached.materials.get(&version).map(Arc::clone)
+    }
+
+    pub(super) fn insert(&mut self, region: &Region, name: Name<'_>, key: Key) -> Arc<Key> {
+        if self.keys >= MAX_KEYS {
+            self.clear();
+        }
+        let key = Arc::new(key);
+        let id = key.metadata.arn.key_id();
+        let region = self.regions.entry(region.clone()).or_default();
+        if let Name::Alias(alias) = name {
+            region.aliases.insert(alias.as_str().to_owned(), id.to_owned());
+        }
+        // The key was read anew, so what was unwrapped for its older row goes.
+        region.keys.insert(id.to_owned(), Cached { key: Arc::clone(&key), materials: HashMap::new() });
+        // Counts every insertion, the repeated ones and the aliases too: the bound holds all the same.
+        self.keys += 1;
+        key
+    }
+
+    pub(super) fn insert_material(&mut self, key: &Key, material: Material) -> Arc<Material> {
+        let material = Arc::new(material);
+        let cached =
+            self.regions.get_mut(&key.region).and_then(|region| region.keys.get_mut(key.metadata.arn.key_id()));
+        if let Some(cached) = cached {
+            cached.materials.insert(material.version, Arc::clone(&material));
+        }
+        material
+    }
+}

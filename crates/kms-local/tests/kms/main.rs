@@ -1,0 +1,16 @@
+//! The embedded KMS from outside: what `SEMANTICS.md` promises, tried on real stores.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, its helpers too")]
+#![expect(clippy::print_stderr, reason = "a test that cannot run here says so")]
+
+mod backups;
+mod creation;
+mod damage;
+mod encryption;
+mod key_service;
+mod lookups;
+mod processes;
+mod read_only;
+mod sealing;
+mod states;
+mod support;

@@ -1,0 +1,155 @@
+//! Many threads and many processes at once on one store, and processes that are killed.
+//!
+//! The processes are this test binary itself: `child` is what they run, told by an environment variable what to do.
+
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use waxseal_key_service::KeyId;
+use waxseal_kms_local::{CreateKeyRequest, CreateOptions, LocalKms, Opened, Region, StoreError, status};
+
+use crate::support::{Fixture, decrypt, generate, key, names, no_context, no_passphrase};
+
+const ROLE: &str = "WAXSEAL_TEST_ROLE";
+const STORE: &str = "WAXSEAL_TEST_STORE";
+
+/// Starts this test binary as another process.
+fn spawn(role: &str, directory: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "processes::child", "--nocapture", "--test-threads=1"])
+        .env(ROLE, role)
+        .env(STORE, directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// What the other processes run; without a role it has nothing to do.
+#[test]
+fn child() {
+    let Ok(role) = std::env::var(ROLE) else { return };
+    let directory = std::env::var_os(STORE).unwrap();
+    let directory = Path::new(&directory);
+    match role.as_str() {
+        "use" => use_store(directory),
+        "create" => {
+            say("ready");
+            drop(LocalKms::create(directory, &CreateOptions::default()));
+            say("done");
+        }
+        other => panic!("there is no role {other}"),
+    }
+}
+
+/// Opens or makes the store, then makes keys and uses them.
+fn use_store(directory: &Path) {
+    let opened = LocalKms::open_or_create(directory, &CreateOptions::default(), &mut no_passphrase).unwrap();
+    let made = matches!(opened, Opened::Created(_));
+    let kms = opened.into_kms();
+    for round in 0..10 {
+        let generated = generate(&kms, &key("alias/default"), &no_context()).unwrap();
+        let opened = decrypt(&kms, &generated.ciphertext_blob, &no_context(), None).unwrap();
+        assert_eq!(opened.plaintext.expose(), generated.plaintext.expose());
+        if round % 5 == 0 {
+            kms.create_key(&CreateKeyRequest { region: &Region::default(), description: "" }).unwrap();
+        }
+    }
+    say(if made { "made" } else { "found" });
+}
+
+fn say(word: &str) {
+    let mut out = std::io::stdout();
+    writeln!(out, "\nSAYS {word}").unwrap();
+    out.flush().unwrap();
+}
+
+/// The next word that the process says.
+fn hear(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> Option<String> {
+    lines.find_map(|line| line.unwrap().strip_prefix("SAYS ").map(str::to_owned))
+}
+
+#[test]
+fn of_many_processes_at_once_one_makes_the_store_and_all_use_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = dir.path().join("kms");
+    let children: Vec<_> = (0..8).map(|_| spawn("use", &directory)).collect();
+    let outputs: Vec<_> = children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    assert!(outputs.iter().all(|output| output.status.success()), "{outputs:?}");
+    let words: Vec<_> = outputs.iter().map(|output| hear(&mut output.stdout.lines())).collect();
+    assert_eq!(words.iter().filter(|word| word.as_deref() == Some("made")).count(), 1, "{words:?}");
+    assert_eq!(status(&directory).unwrap().keys, 1 + 8 * 2);
+    assert_eq!(names(&directory), ["kms.db", "lock", "root.key"]);
+}
+
+#[test]
+fn eight_threads_share_one_opening() {
+    let fixture = Fixture::new();
+    let keys: HashSet<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| {
+                    let own = fixture.new_key();
+                    for _ in 0..200 {
+                        let made = generate(&fixture.kms, &KeyId::Arn(own.clone()), &no_context()).unwrap();
+                        let opened = decrypt(&fixture.kms, &made.ciphertext_blob, &no_context(), None).unwrap();
+                        assert_eq!(opened.key_id, own);
+                        assert_eq!(opened.plaintext.expose(), made.plaintext.expose());
+                    }
+                    own
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(keys.len(), 8);
+}
+
+#[test]
+fn eight_threads_with_an_opening_each_make_one_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = dir.path().join("kms");
+    let made = thread::scope(|scope| {
+        let open = || {
+            let options = CreateOptions::default();
+            let opened = LocalKms::open_or_create(&directory, &options, &mut no_passphrase).unwrap();
+            let made = matches!(opened, Opened::Created(_));
+            generate(&opened.into_kms(), &key("alias/default"), &no_context()).unwrap();
+            usize::from(made)
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
+    });
+    assert_eq!(made, 1);
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_makes_a_store_leaves_none_or_a_whole_one() {
+    let mut outcomes = HashSet::new();
+    for step in 0..60_u64 {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = dir.path().join("kms");
+        let mut child = spawn("create", &directory);
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert_eq!(hear(&mut lines).as_deref(), Some("ready"));
+        thread::sleep(Duration::from_micros(step * 100));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let whole = match status(&directory) {
+            Ok(status) => status.keys == 1 && status.default_key.is_some(),
+            Err(StoreError::NotThere { .. }) => false,
+            Err(other) => panic!("after {step} steps: {other:?}"),
+        };
+        outcomes.insert(whole);
+        let options = CreateOptions::default();
+        let opened = LocalKms::open_or_create(&directory, &options, &mut no_passphrase).unwrap();
+        assert_eq!(matches!(opened, Opened::Existing(_)), whole);
+        generate(&opened.into_kms(), &key("alias/default"), &no_context()).unwrap();
+        assert_eq!(names(&directory), ["kms.db", "lock", "root.key"]);
+    }
+    assert!(outcomes.contains(&false), "no process was killed in time");
+}
