@@ -1,1 +1,66 @@
-fn main() {}
+//! The command line of Waxseal.
+
+mod args;
+mod atomic;
+mod batch;
+mod commands;
+mod error;
+mod hardening;
+mod home;
+mod input;
+mod interrupt;
+mod library_errors;
+mod output;
+mod passphrase;
+mod place;
+mod progress;
+mod range;
+mod report;
+mod session;
+mod shown;
+mod stream;
+mod target;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::Cli;
+use crate::error::CliError;
+use crate::output::{Console, Volume};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refusal) => return explain(&refusal),
+    };
+    let volume = match (cli.common.quiet, cli.common.verbose) {
+        (true, _) => Volume::Quiet,
+        (_, true) => Volume::Verbose,
+        _ => Volume::Normal,
+    };
+    let console = Console::new(volume, cli.common.json);
+    let result = commands::run(cli, &console);
+    console.stop_drawing();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            console.error(&error);
+            ExitCode::from(error.class().exit_code())
+        }
+    }
+}
+
+/// Prints what clap says: help and version to standard output, a refusal as text or, if JSON was asked for, as JSON.
+fn explain(refusal: &clap::Error) -> ExitCode {
+    let code = u8::try_from(refusal.exit_code()).unwrap_or(2);
+    if code != 0 && std::env::args_os().any(|argument| argument == "--json") {
+        let text = refusal.render().to_string();
+        let message = text.trim_start_matches("error: ").trim_end();
+        Console::new(Volume::Normal, true).error(&CliError::usage(message));
+    } else {
+        // Help for a reader that is gone is nobody's loss.
+        refusal.print().ok();
+    }
+    ExitCode::from(code)
+}

@@ -1,0 +1,107 @@
+//! The bounds that Waxseal sets itself, and whether a measurement keeps them.
+
+use crate::report::Series;
+use crate::tools::Direction;
+
+/// A command that ends within this many milliseconds feels instant, and costs a script nothing.
+const START_UP_MS: f64 = 10.0;
+/// Resident memory at any file size, in MiB.
+const RESIDENT_MIB: f64 = 48.0;
+/// User CPU seconds for 1 GiB.
+const USER_SECONDS_PER_GIB: f64 = 0.6;
+/// Pages of 4 KiB that a small read may take out of a very large container, beyond those of a container of one chunk.
+const RANGE_PAGES: f64 = 8.0;
+
+/// A bound and what was measured for it.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    /// What is bounded.
+    pub(crate) what: String,
+    /// The bound in words.
+    pub(crate) limit: String,
+    /// The measurement in the same unit.
+    pub(crate) measured: String,
+    /// Whether the measurement keeps the bound.
+    pub(crate) holds: bool,
+}
+
+impl Bound {
+    fn at_most(what: String, measured: f64, limit: f64, unit: &str) -> Self {
+        let shown = |value: f64| format!("{} {unit}", (value * 100.0).round() / 100.0);
+        Self { what, limit: format!("at most {}", shown(limit)), measured: shown(measured), holds: measured <= limit }
+    }
+
+    fn at_least(what: String, measured: f64, limit: f64, unit: &str) -> Self {
+        Self {
+            limit: format!("at least {limit} {unit}"),
+            holds: measured >= limit,
+            ..Self::at_most(what, measured, limit, unit)
+        }
+    }
+}
+
+/// The bounds of a large file, file to file.
+pub(crate) fn large_file(direction: Direction, place: &str, mib: u64, all: &[Series]) -> Vec<Bound> {
+    let what = |rest: &str| format!("{}, {place}: {rest}", direction.word());
+    let ours = find(all, "waxseal");
+    let user = ours.user().as_secs_f64();
+    let mut bounds = vec![
+        Bound::at_most(what("time to cp"), ratio(ours, find(all, "cp")), 1.5, "times"),
+        Bound::at_most(what("user CPU for 1 GiB"), user * 1024.0 / mib as f64, USER_SECONDS_PER_GIB, "s"),
+    ];
+    if let Some(age) = all.iter().find(|series| series.name == "age") {
+        bounds.push(Bound::at_least(what("speed to age"), 1.0 / ratio(ours, age), 2.0, "times"));
+    }
+    bounds
+}
+
+/// The bound of a pipe.
+pub(crate) fn pipe(direction: Direction, all: &[Series]) -> Bound {
+    let what = format!("{}, stdin to stdout: time to cat", direction.word());
+    Bound::at_most(what, ratio(find(all, "waxseal"), find(all, "cat")), 1.3, "times")
+}
+
+/// The bound of many small files.
+pub(crate) fn small_files(direction: Direction, place: &str, count: usize, all: &[Series]) -> Bound {
+    let what = format!("{}, {place}, {count} files of 4 KiB: time to cp", direction.word());
+    Bound::at_most(what, ratio(find(all, "waxseal"), find(all, "cp")), 1.5, "times")
+}
+
+/// The bounds of a range read and of start-up.
+pub(crate) fn range(all: &[Series]) -> Vec<Bound> {
+    let large = find(all, "cat, very large container").read() as f64;
+    let little = find(all, "cat, one chunk in all").read() as f64;
+    let start_up = find(all, "inspect").wall().as_secs_f64() * 1e3;
+    vec![
+        Bound::at_most(
+            "range of 4 KiB: pages beyond those of a container of one chunk".to_owned(),
+            (large - little) / 4096.0,
+            RANGE_PAGES,
+            "pages",
+        ),
+        Bound::at_most("inspect, start to end".to_owned(), start_up, START_UP_MS, "ms"),
+    ]
+}
+
+/// The bound of resident memory, over everything that was run.
+pub(crate) fn memory(peak_mib: f64) -> Bound {
+    Bound::at_most("resident memory of waxseal, all runs".to_owned(), peak_mib, RESIDENT_MIB, "MiB")
+}
+
+/// Finds the series of a contender.
+///
+/// # Panics
+///
+/// If there is none of that name: each comparison is written with its contenders beside it.
+pub(crate) fn find<'a>(all: &'a [Series], name: &str) -> &'a Series {
+    all.iter().find(|series| series.name == name).expect("each comparison runs the contenders that it asks for")
+}
+
+/// Whether a series is of our own program, and so counts for the memory bound.
+pub(crate) fn is_ours(series: &Series) -> bool {
+    !["cp", "cat", "age", "rage"].contains(&series.name)
+}
+
+fn ratio(one: &Series, other: &Series) -> f64 {
+    one.wall().as_secs_f64() / other.wall().as_secs_f64()
+}

@@ -1,0 +1,346 @@
+//! The command line's words: subcommands, options, and their help.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use waxseal_container::Suite;
+
+use crate::range::Range;
+
+/// Encrypts files with envelope encryption.
+#[derive(Debug, Parser)]
+#[command(
+    name = "waxseal",
+    version,
+    about = "Encrypts files. Each gets its own data key from a key store that is made for you.",
+    after_help = "Examples:
+  waxseal encrypt report.pdf              writes report.pdf.wax
+  waxseal decrypt report.pdf.wax          writes report.pdf
+  tar c project | waxseal encrypt > project.tar.wax
+  waxseal kms backup keys.backup          do this once: without the keys nothing opens
+
+'waxseal COMMAND --help' says more about a command.",
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Common {
+    /// Keep the key store under this directory [default: the user's data directory]
+    #[arg(long, value_name = "DIR", env = "WAXSEAL_HOME", hide_env_values = true, global = true)]
+    pub(crate) home: Option<PathBuf>,
+    /// Print one JSON object a line and file
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say what was done
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Encrypt files, or standard input
+    Encrypt(Encrypt),
+    /// Decrypt files, or standard input
+    Decrypt(Decrypt),
+    /// Write the plaintext of files to standard output
+    Cat(Cat),
+    /// Check that files are whole and authentic, without writing anything
+    Verify(Verify),
+    /// Show what a file says about itself; needs no key
+    Inspect(Inspect),
+    /// Show where the keys are, how they are protected, and when they were last backed up
+    Status,
+    /// Manage the key store
+    Kms(Kms),
+}
+
+/// `waxseal encrypt`.
+#[derive(Debug, Args)]
+#[command(after_help = "Without INPUT, or with -, standard input is encrypted to standard output.
+FILE becomes FILE.wax; the original stays. Several inputs with -o need a directory.
+
+Examples:
+  waxseal encrypt report.pdf
+  waxseal encrypt -c project=apollo *.csv -o vault/
+  pg_dump db | waxseal encrypt -o db.sql.wax")]
+pub(crate) struct Encrypt {
+    /// Files to encrypt
+    #[arg(value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// KMS key that protects the data keys: key id, ARN or alias [default: alias/default]
+    #[arg(short, long = "key", value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Bind the file to this pair; it is stored in the clear and can be insisted on later
+    #[arg(short, long = "context", value_name = "NAME=VALUE")]
+    pub(crate) context: Vec<String>,
+    /// Cipher suite
+    #[arg(long, value_name = "SUITE", value_parser = suite_parser(), default_value_t)]
+    pub(crate) suite: Suite,
+    #[command(flatten)]
+    pub(crate) many: Many,
+    #[command(flatten)]
+    pub(crate) writing: Writing,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseOptions,
+}
+
+/// `waxseal decrypt`.
+#[derive(Debug, Args)]
+#[command(after_help = "Without INPUT, or with -, standard input is decrypted to standard output.
+FILE.wax becomes FILE; the container stays. An output file appears only when it is complete and
+verified. To a pipe, each piece is released once it is verified: check the exit code.
+
+Examples:
+  waxseal decrypt report.pdf.wax
+  waxseal decrypt vault/*.wax -o plain/
+  waxseal decrypt < project.tar.wax | tar x")]
+pub(crate) struct Decrypt {
+    /// Files to decrypt
+    #[arg(value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Decrypt only LENGTH bytes from OFFSET on; without LENGTH, to the end
+    #[arg(long, value_name = "OFFSET:LENGTH")]
+    pub(crate) range: Option<Range>,
+    #[command(flatten)]
+    pub(crate) many: Many,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) writing: Writing,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseOptions,
+}
+
+/// `waxseal cat`.
+#[derive(Debug, Args)]
+#[command(after_help = "Several files are written one after the other; - is standard input.
+A range reads only the pages it needs. What lies beyond the end is left out.
+
+Examples:
+  waxseal cat notes.txt.wax | grep budget
+  waxseal cat --range 1048576:4096 database.wax")]
+pub(crate) struct Cat {
+    /// Files to read
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Write only LENGTH bytes from OFFSET on; without LENGTH, to the end
+    #[arg(long, value_name = "OFFSET:LENGTH")]
+    pub(crate) range: Option<Range>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseOptions,
+}
+
+/// `waxseal verify`.
+#[derive(Debug, Args)]
+#[command(after_help = "Every byte is read and authenticated; nothing is written.
+
+Examples:
+  waxseal verify vault/*.wax
+  waxseal verify -c project=apollo report.pdf.wax")]
+pub(crate) struct Verify {
+    /// Files to check
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) many: Many,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseOptions,
+}
+
+/// `waxseal inspect`.
+#[derive(Debug, Args)]
+#[command(after_help = "What is shown are the file's claims: they are proven when it is opened.
+
+Example:
+  waxseal inspect report.pdf.wax")]
+pub(crate) struct Inspect {
+    /// Files to look at
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Show only the keys, one a line
+    #[arg(long)]
+    pub(crate) keys: bool,
+}
+
+/// How a container is opened.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Opening")]
+pub(crate) struct Reading {
+    /// Open only with this KMS key: key id, ARN or alias (repeatable) [default: any key of the store]
+    #[arg(short, long = "key", value_name = "KEY")]
+    pub(crate) keys: Vec<String>,
+    /// Insist on this pair, or on a pair of this name, in the file's encryption context (repeatable)
+    #[arg(short, long = "context", value_name = "NAME[=VALUE]")]
+    pub(crate) context: Vec<String>,
+    /// Read an interrupted container as far as it was certainly written
+    #[arg(long)]
+    pub(crate) recover: bool,
+}
+
+/// How an output file is written.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Writing {
+    /// Write to this file, or into this existing directory; - is standard output
+    #[arg(short, long = "output", value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace outputs that exist
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// Do not wait until the outputs are safely on disk
+    #[arg(long)]
+    pub(crate) no_sync: bool,
+}
+
+/// How several inputs are worked on.
+#[derive(Debug, Args)]
+pub(crate) struct Many {
+    /// Work on this many files at once [default: the number of cores]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+}
+
+/// Where the passphrase of the key store comes from.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Passphrase of the key store, if it has one (asked on the terminal otherwise)")]
+pub(crate) struct PassphraseOptions {
+    /// Read it from the first line of this file
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_command")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Read it from the first line that this shell command prints
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) passphrase_command: Option<String>,
+}
+
+/// `waxseal kms`.
+#[derive(Debug, Args)]
+#[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
+pub(crate) struct Kms {
+    #[command(subcommand)]
+    pub(crate) command: KmsCommand,
+}
+
+/// The commands of `waxseal kms`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KmsCommand {
+    /// Make the key store now, and choose how it is sealed
+    Init(KmsInit),
+    /// Write all keys to one file, sealed by a passphrase
+    Backup(KmsBackup),
+    /// Make the key store of this machine from a backup
+    Restore(KmsRestore),
+}
+
+/// `waxseal kms init`.
+#[derive(Debug, Args)]
+#[command(after_help = "The first 'waxseal encrypt' makes a store by itself, sealed by a key file beside it. That
+protects a copied database only. A passphrase protects against everyone who does not know it.
+
+Example:
+  waxseal kms init --seal passphrase")]
+pub(crate) struct KmsInit {
+    /// What protects the keys
+    #[arg(long, value_enum, default_value_t = SealName::Keyfile)]
+    pub(crate) seal: SealName,
+    /// Home region of the keys
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseOptions,
+}
+
+/// `waxseal kms backup`.
+#[derive(Debug, Args)]
+#[command(after_help = "Keep the file and its passphrase in different places. Make a new backup after adding keys.
+
+Example:
+  waxseal kms backup keys.backup")]
+pub(crate) struct KmsBackup {
+    /// File to write
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Replace the file if it exists
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) backup: BackupPassphrase,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseOptions,
+}
+
+/// `waxseal kms restore`.
+#[derive(Debug, Args)]
+#[command(after_help = "A store that exists is never overwritten.
+
+Example:
+  waxseal kms restore keys.backup")]
+pub(crate) struct KmsRestore {
+    /// Backup to read
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// What protects the keys on this machine
+    #[arg(long, value_enum, default_value_t = SealName::Keyfile)]
+    pub(crate) seal: SealName,
+    #[command(flatten)]
+    pub(crate) backup: BackupPassphrase,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseOptions,
+}
+
+/// Where the passphrase of a backup comes from.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Passphrase of the backup (else that of the store, else asked on the terminal)")]
+pub(crate) struct BackupPassphrase {
+    /// Read it from the first line of this file
+    #[arg(long, value_name = "FILE", conflicts_with = "backup_passphrase_command")]
+    pub(crate) backup_passphrase_file: Option<PathBuf>,
+    /// Read it from the first line that this shell command prints
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) backup_passphrase_command: Option<String>,
+}
+
+/// Parses a suite, and lists them in the help.
+fn suite_parser() -> impl TypedValueParser<Value = Suite> {
+    PossibleValuesParser::new(Suite::ALL.map(Suite::name)).try_map(|name| name.parse::<Suite>())
+}
+
+/// The seals by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SealName {
+    /// A key file beside the store, readable by its owner only
+    Keyfile,
+    /// A passphrase
+    Passphrase,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,60 @@
+//! The commands, one file each.
+
+mod cat;
+mod decrypt;
+mod encrypt;
+mod inspect;
+mod kms;
+mod reading;
+mod status;
+mod verify;
+
+use std::num::NonZeroUsize;
+
+use crate::args::{Cli, Command, Many};
+use crate::error::CliError;
+use crate::output::Console;
+use crate::{hardening, interrupt};
+
+/// Runs the command.
+pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
+    let common = &cli.common;
+    match cli.command {
+        Command::Encrypt(args) => guarded(|| encrypt::run(common, &args, console)),
+        Command::Decrypt(args) => guarded(|| decrypt::run(common, &args, console)),
+        Command::Cat(args) => guarded(|| cat::run(common, &args, console)),
+        Command::Verify(args) => guarded(|| verify::run(common, &args, console)),
+        Command::Kms(args) => guarded(|| kms::run(common, &args.command, console)),
+        // These hold no key and make no file: nothing to protect, nothing to clean up, and they start at once.
+        Command::Inspect(args) => inspect::run(&args, console),
+        Command::Status => status::run(common, console),
+    }
+}
+
+/// Runs a command that holds keys or makes files.
+fn guarded(command: impl FnOnce() -> Result<(), CliError>) -> Result<(), CliError> {
+    hardening::forbid_core_dumps();
+    interrupt::watch()?;
+    command()
+}
+
+/// Most threads that one command starts by itself: memory is bounded by their number, and disks are full before.
+const MAX_THREADS: usize = 16;
+
+/// How many files are worked on at once: as asked, else one a core.
+fn jobs(many: &Many) -> NonZeroUsize {
+    let asked = many.jobs.and_then(|jobs| NonZeroUsize::new(jobs.into()));
+    asked.unwrap_or_else(cores)
+}
+
+/// How many threads work on each of `count` files: the cores are shared among those that are worked on at once.
+fn threads_a_file(count: usize, jobs: NonZeroUsize) -> NonZeroUsize {
+    let at_once = count.clamp(1, jobs.get());
+    NonZeroUsize::new(cores().get().div_ceil(at_once)).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// The number of cores to use.
+fn cores() -> NonZeroUsize {
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    cores.min(NonZeroUsize::new(MAX_THREADS).unwrap_or(cores))
+}

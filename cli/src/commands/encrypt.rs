@@ -1,0 +1,117 @@
+//! `waxseal encrypt`.
+
+use std::io::{Cursor, Read as _};
+use std::num::NonZeroUsize;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use waxseal_container::{ContainerError, Core, MAGIC, Sealed, Sealer, Sink, Source, Suite};
+use waxseal_envelope::NewContainer;
+use waxseal_key_service::{EncryptionContext, KeyId, KeyReference};
+
+use crate::args::{Common, Encrypt};
+use crate::batch::{Batch, Outcome, Telling};
+use crate::commands::{jobs, threads_a_file};
+use crate::error::CliError;
+use crate::input::{Input, InputName, peek};
+use crate::library_errors;
+use crate::output::Console;
+use crate::place::Direction;
+use crate::report::FileReport;
+use crate::session::{Missing, Session};
+use crate::shown::shown;
+use crate::stream::{CountedFile, CountedStream, widen};
+use crate::target::{Targets, durability, failed};
+
+/// The key that new containers are made under unless another is named.
+const DEFAULT_KEY: &str = "alias/default";
+
+/// Runs the command.
+pub(crate) fn run(common: &Common, args: &Encrypt, console: &Console) -> Result<(), CliError> {
+    let inputs = InputName::parse_all(&args.inputs)?;
+    let jobs = jobs(&args.many);
+    let encryption = Encryption {
+        key: parse_key(args.key.as_deref().unwrap_or(DEFAULT_KEY))?,
+        context: parse_context(&args.context, args.suite)?,
+        suite: args.suite,
+        targets: Targets::plan(&inputs, &args.writing, Direction::Encrypt, console)?,
+        session: Session::new(common, &args.passphrase, Missing::Create, console)?,
+        threads: threads_a_file(inputs.len(), jobs),
+        console,
+    };
+    let batch = Batch::new(console, durability(&args.writing), "encrypted", Telling::Verbose);
+    batch.run(&inputs, jobs, |input| encryption.encrypt(input).map_err(|error| error.file(input.label())))
+}
+
+/// Parses a key as it was typed.
+pub(super) fn parse_key(text: &str) -> Result<KeyReference, CliError> {
+    text.parse().map_err(|error: waxseal_key_service::KeyIdError| {
+        CliError::usage(shown(&error.to_string()))
+            .hint("-k takes a key id, a key ARN, or an alias such as alias/default")
+    })
+}
+
+/// Parses the pairs, and refuses what no container can hold before anything is made.
+fn parse_context(pairs: &[String], suite: Suite) -> Result<EncryptionContext, CliError> {
+    let context = EncryptionContext::from_pairs(pairs).map_err(|error| CliError::usage(shown(&error.to_string())))?;
+    Core::new(suite, context.clone(), None).map_err(|error| library_errors::context(&error))?;
+    Ok(context)
+}
+
+/// Everything that the inputs of one command share.
+struct Encryption<'a> {
+    key: KeyReference,
+    context: EncryptionContext,
+    suite: Suite,
+    targets: Targets,
+    session: Session<'a>,
+    threads: NonZeroUsize,
+    console: &'a Console,
+}
+
+impl Encryption<'_> {
+    fn encrypt(&self, name: &InputName) -> Result<Outcome, CliError> {
+        let input = Input::open(name)?;
+        let target = self.targets.open(name, &input)?;
+        let key_arn = self.session.resolve(&self.key)?;
+        let new = NewContainer {
+            key: KeyReference { provider: key_arn.provider(), key: KeyId::Arn(key_arn.clone()) },
+            context: self.context.clone(),
+            suite: self.suite,
+            created: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
+        };
+        let sealer = self.session.make(&new).map_err(|error| library_errors::envelope(&error, name.label()))?;
+        let output = target.label().to_owned();
+        target.fill(|sink| {
+            let sealed = self.seal(name, sealer, &input, sink).map_err(|error| failed(&error, name, &output))?;
+            Ok(FileReport {
+                file: name.label().to_owned(),
+                output: None,
+                plaintext_bytes: sealed.plaintext_len,
+                key_arn: Some(key_arn.to_string()),
+                context: self.context.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            })
+        })
+    }
+
+    fn seal(&self, name: &InputName, sealer: Sealer, input: &Input, sink: Sink<'_>) -> Result<Sealed, ContainerError> {
+        let (sealed, is_container) = match input.regular {
+            Some(regular) => {
+                let file = CountedFile::new(&input.file, regular.size, self.console);
+                let sealed = sealer.seal(Source::File(&file), sink, self.threads)?;
+                (sealed, file.is_container())
+            }
+            None => {
+                widen(&input.file);
+                let begin = peek(&mut &input.file, MAGIC.len()).map_err(ContainerError::Read)?;
+                let is_container = begin == MAGIC;
+                let mut stream = CountedStream::new(Cursor::new(begin).chain(&input.file), self.console);
+                (sealer.seal(Source::Stream(&mut stream), sink, self.threads)?, is_container)
+            }
+        };
+        if is_container {
+            let name = shown(&name.label().to_string_lossy());
+            self.console.warning(&format!("{name}: is encrypted already, and is encrypted once more"), None);
+        }
+        Ok(sealed)
+    }
+}

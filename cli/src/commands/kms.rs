@@ -1,0 +1,134 @@
+//! `waxseal kms`: making, backing up and restoring the key store.
+
+use std::path::Path;
+
+use serde_json::json;
+use waxseal_kms_local::{CreateOptions, LocalKms, NewSeal, Overwrite, Passphrase, PassphraseCost, Region, StoreError};
+
+use crate::args::{BackupPassphrase, Common, KmsBackup, KmsCommand, KmsInit, KmsRestore, PassphraseOptions, SealName};
+use crate::error::CliError;
+use crate::home::Home;
+use crate::library_errors;
+use crate::output::Console;
+use crate::passphrase::{Purpose, Source};
+use crate::session::{ask, store_passphrase};
+use crate::shown::shown;
+
+/// Runs the command.
+pub(crate) fn run(common: &Common, command: &KmsCommand, console: &Console) -> Result<(), CliError> {
+    let directory = Home::find(common.home.as_deref())?.kms();
+    match command {
+        KmsCommand::Init(args) => init(&directory, args, console),
+        KmsCommand::Backup(args) => backup(&directory, args, console),
+        KmsCommand::Restore(args) => restore(&directory, args, console),
+    }
+}
+
+fn init(directory: &Path, args: &KmsInit, console: &Console) -> Result<(), CliError> {
+    let home_region = match &args.region {
+        Some(text) => text.parse().map_err(|error: waxseal_kms_local::RegionError| {
+            CliError::usage(shown(&error.to_string())).hint("a region looks like eu-central-1")
+        })?,
+        None => Region::default(),
+    };
+    refuse_existing(directory)?;
+    let passphrase = seal_passphrase(args.seal, &args.passphrase)?;
+    let options = CreateOptions { home_region, seal: seal(passphrase.as_ref()) };
+    let kms = LocalKms::create(directory, &options).map_err(|error| library_errors::store(&error))?;
+    let default_key = kms.default_key().map_err(|error| library_errors::store(&error))?.map(|arn| arn.to_string());
+    let place = shown(&directory.to_string_lossy());
+    console.result(
+        || format!("made a key store in {place}\nback it up with 'waxseal kms backup FILE': without it nothing opens"),
+        || {
+            json!({
+                "v": 1, "status": "ok", "operation": "init", "directory": directory.to_string_lossy(),
+                "default_key": default_key, "home_region": kms.home_region().as_str(),
+            })
+        },
+    )
+}
+
+fn backup(directory: &Path, args: &KmsBackup, console: &Console) -> Result<(), CliError> {
+    let mut store_source = || ask(&store_passphrase(&args.passphrase), Purpose::Open).map_err(Into::into);
+    let kms = LocalKms::open(directory, &mut store_source).map_err(|error| library_errors::store(&error))?;
+    // Nobody should think up a passphrase for a file that cannot be written.
+    if !args.force && args.file.symlink_metadata().is_ok() {
+        return Err(library_errors::store(&StoreError::TargetExists { path: args.file.clone() }));
+    }
+    let passphrase = backup_passphrase(&args.backup, &args.passphrase, Purpose::Set)?;
+    let overwrite = if args.force { Overwrite::Replace } else { Overwrite::Refuse };
+    let report = kms
+        .backup(&args.file, &passphrase, PassphraseCost::default(), overwrite)
+        .map_err(|error| library_errors::writing_backup(&error, &args.file))?;
+    if let Some(error) = &report.not_recorded {
+        console.warning(&format!("the backup is good, but the key store could not take note of it: {error}"), None);
+    }
+    let keys = if report.keys == 1 { "1 key".to_owned() } else { format!("{} keys", report.keys) };
+    let file = shown(&args.file.to_string_lossy());
+    console.result(
+        || format!("{file}: backup of {keys}\nkeep its passphrase elsewhere: the file is of no use without it"),
+        || {
+            json!({
+                "v": 1, "status": "ok", "operation": "backup", "file": args.file.to_string_lossy(), "keys": report.keys,
+                "created": report.at.as_millis() / 1000,
+            })
+        },
+    )
+}
+
+fn restore(directory: &Path, args: &KmsRestore, console: &Console) -> Result<(), CliError> {
+    refuse_existing(directory)?;
+    let new = seal_passphrase(args.seal, &args.passphrase)?;
+    let mut old = || backup_passphrase(&args.backup, &args.passphrase, Purpose::Open).map_err(Into::into);
+    let restored = waxseal_kms_local::restore(directory, &args.file, &mut old, seal(new.as_ref()));
+    let kms = restored.map_err(|error| library_errors::reading_backup(&error, &args.file))?;
+    let default_key = kms.default_key().map_err(|error| library_errors::store(&error))?.map(|arn| arn.to_string());
+    let place = shown(&directory.to_string_lossy());
+    console.result(
+        || format!("restored the key store in {place}"),
+        || {
+            json!({
+                "v": 1, "status": "ok", "operation": "restore", "directory": directory.to_string_lossy(),
+                "default_key": default_key,
+            })
+        },
+    )
+}
+
+/// Refuses to make a store where one is, before anybody types a passphrase.
+fn refuse_existing(directory: &Path) -> Result<(), CliError> {
+    match waxseal_kms_local::status(directory) {
+        Err(StoreError::NotThere { .. }) => Ok(()),
+        // Whatever stands there and cannot be read is no free place either; creating says what it is.
+        Err(_) | Ok(_) => Err(library_errors::store(&StoreError::AlreadyThere { path: directory.to_owned() })),
+    }
+}
+
+fn seal(passphrase: Option<&Passphrase>) -> NewSeal<'_> {
+    match passphrase {
+        Some(passphrase) => NewSeal::Passphrase { passphrase, cost: PassphraseCost::default() },
+        None => NewSeal::KeyFile,
+    }
+}
+
+/// The passphrase that is to seal a new store, if one is.
+fn seal_passphrase(seal: SealName, options: &PassphraseOptions) -> Result<Option<Passphrase>, CliError> {
+    match seal {
+        SealName::Keyfile => Ok(None),
+        SealName::Passphrase => ask(&store_passphrase(options), Purpose::Set).map(Some),
+    }
+}
+
+/// The passphrase of a backup: its own, else the one given for the store, else what is typed.
+fn backup_passphrase(
+    own: &BackupPassphrase,
+    store: &PassphraseOptions,
+    purpose: Purpose,
+) -> Result<Passphrase, CliError> {
+    let source = match Source::choose(own.backup_passphrase_file.as_deref(), own.backup_passphrase_command.as_deref()) {
+        Source::Terminal => store_passphrase(store),
+        given => given,
+    };
+    let bytes = source.get("the backup", purpose)?;
+    Passphrase::new(bytes).map_err(|error| library_errors::store(&error))
+}

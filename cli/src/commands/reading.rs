@@ -1,0 +1,158 @@
+//! What `decrypt`, `cat` and `verify` have in common: opening a container and reading it.
+
+use std::io::Write as _;
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use waxseal_container::{Container, ContainerError, Header, Interrupted, Opened, Sink, Source, Unlocked};
+use waxseal_envelope::{ContextAssertion, OpenedBy, Reading};
+
+use crate::args::{self, Common, PassphraseOptions};
+use crate::commands::encrypt::parse_key;
+use crate::error::CliError;
+use crate::input::{Input, InputName};
+use crate::library_errors;
+use crate::output::Console;
+use crate::range::Range;
+use crate::report::FileReport;
+use crate::session::{Missing, Session};
+use crate::shown::shown;
+use crate::stream::{CountedFile, CountedStream, RangeWriter, SinkWriter, widen};
+
+/// Pieces in which a range is read.
+const PIECE: usize = 256 << 10;
+
+/// Opens containers under the demands of one command line.
+pub(super) struct Reader<'a> {
+    session: Session<'a>,
+    reading: Reading,
+    interrupted: Interrupted,
+    threads: NonZeroUsize,
+    console: &'a Console,
+}
+
+/// A container whose header is verified, and whose content is about to be read.
+pub(super) struct OpenContainer<'a> {
+    name: &'a InputName,
+    input: Input,
+    opened: OpenedBy,
+    reader: &'a Reader<'a>,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads the options; each container is read on `threads` threads.
+    pub(super) fn new(
+        common: &Common,
+        options: &args::Reading,
+        passphrase: &PassphraseOptions,
+        threads: NonZeroUsize,
+        console: &'a Console,
+    ) -> Result<Self, CliError> {
+        let wrong = |error: waxseal_key_service::ContextError| CliError::usage(shown(&error.to_string()));
+        let context: Result<_, _> = options.context.iter().map(|text| ContextAssertion::parse(text)).collect();
+        let keys: Result<_, _> = options.keys.iter().map(|text| parse_key(text)).collect();
+        Ok(Self {
+            session: Session::new(common, passphrase, Missing::Refuse, console)?,
+            reading: Reading { keys: keys?, context: context.map_err(wrong)? },
+            interrupted: if options.recover { Interrupted::Recover } else { Interrupted::Refuse },
+            threads,
+            console,
+        })
+    }
+
+    /// Reads the header, has the data key decrypted, and verifies the header.
+    pub(super) fn open(&'a self, name: &'a InputName, mut input: Input) -> Result<OpenContainer<'a>, CliError> {
+        if input.regular.is_none() {
+            widen(&input.file);
+        }
+        let header = Header::read_from(&mut input.file)
+            .map_err(|error| library_errors::container(&error, name.label(), name.label()))?;
+        let opened =
+            self.session.open(header, &self.reading).map_err(|error| library_errors::envelope(&error, name.label()))?;
+        Ok(OpenContainer { name, input, opened, reader: self })
+    }
+}
+
+impl OpenContainer<'_> {
+    /// Reads everything, or a range, into `sink`; `output` is what errors call it.
+    pub(super) fn read(self, range: Option<Range>, sink: Sink<'_>, output: &Path) -> Result<FileReport, CliError> {
+        let Self { name, input, opened, reader } = self;
+        let core = opened.unlocked.header().core();
+        let mut report = FileReport {
+            file: name.label().to_owned(),
+            output: None,
+            plaintext_bytes: 0,
+            key_arn: Some(opened.key_arn.to_string()),
+            context: core.context().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        };
+        let failed = |error: ContainerError| library_errors::container(&error, name.label(), output);
+        report.plaintext_bytes = match range {
+            None => {
+                let read = reader.read_whole(&opened.unlocked, &input, sink).map_err(failed)?;
+                if read.interrupted {
+                    reader.say_recovered(name, read.plaintext_len);
+                }
+                read.plaintext_len
+            }
+            Some(range) => reader.read_range(opened.unlocked, input, range, sink).map_err(failed)?,
+        };
+        Ok(report)
+    }
+}
+
+impl Reader<'_> {
+    fn read_whole(&self, unlocked: &Unlocked, input: &Input, sink: Sink<'_>) -> Result<Opened, ContainerError> {
+        match input.regular {
+            Some(regular) => {
+                let file = CountedFile::new(&input.file, regular.size, self.console);
+                unlocked.open(Source::File(&file), sink, self.interrupted, self.threads)
+            }
+            None => {
+                let mut stream = CountedStream::new(&input.file, self.console);
+                unlocked.open(Source::Stream(&mut stream), sink, self.interrupted, self.threads)
+            }
+        }
+    }
+
+    fn read_range(
+        &self,
+        unlocked: Unlocked,
+        input: Input,
+        range: Range,
+        sink: Sink<'_>,
+    ) -> Result<u64, ContainerError> {
+        if input.regular.is_none() {
+            return self.read_range_of_stream(&unlocked, &input, range, sink);
+        }
+        let container = Container::open(unlocked, input.file, self.interrupted)?;
+        let (start, end) = range.within(container.len());
+        let mut writer = SinkWriter::new(sink);
+        let mut piece = vec![0; PIECE];
+        let mut at = start;
+        while at < end {
+            let wanted = usize::try_from(end - at).unwrap_or(PIECE).min(PIECE);
+            let length = container.read_at(&mut piece[..wanted], at)?;
+            writer.write_all(&piece[..length]).map_err(ContainerError::Write)?;
+            at += length as u64;
+        }
+        Ok(end - start)
+    }
+
+    /// A stream has to be read from its beginning, and is verified to its end.
+    fn read_range_of_stream(
+        &self,
+        unlocked: &Unlocked,
+        input: &Input,
+        range: Range,
+        sink: Sink<'_>,
+    ) -> Result<u64, ContainerError> {
+        let mut writer = RangeWriter::new(SinkWriter::new(sink), range.offset, range.length);
+        self.read_whole(unlocked, input, Sink::Stream(&mut writer))?;
+        Ok(writer.passed())
+    }
+
+    fn say_recovered(&self, name: &InputName, length: u64) {
+        let name = shown(&name.label().to_string_lossy());
+        self.console.warning(&format!("{name}: was interrupted while it was written; {length} bytes are whole"), None);
+    }
+}

@@ -1,0 +1,98 @@
+//! Interrupts: what is unfinished is removed, then the process ends with the signal's exit code.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+
+use rustix::termios::{OptionalActions, Termios, tcsetattr};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::error::{Class, CliError};
+
+/// Temporary files that exist or are about to.
+static UNFINISHED: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
+
+/// Held shared while a temporary file is made and for ever exclusively once a signal arrived: after the files were
+/// removed no thread makes another.
+static MAKING: RwLock<()> = RwLock::new(());
+
+/// The terminal's settings to put back, while a passphrase is typed.
+static TERMINAL: Mutex<Option<(fs::File, Termios)>> = Mutex::new(None);
+
+/// Begins to watch for SIGINT, SIGTERM and SIGHUP, on a thread of its own.
+///
+/// A signal that whoever started us had ignored (`nohup`, background jobs) stays ignored.
+pub(crate) fn watch() -> Result<(), CliError> {
+    let ignored = ignored_signals();
+    let watched = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    let failed = |error: std::io::Error| CliError::system(Class::Other, "cannot watch for interrupts", &error);
+    let mut signals = Signals::new(watched).map_err(failed)?;
+    let wait = move || {
+        if let Some(signal) = signals.forever().next() {
+            end(if signal == SIGINT { 130 } else { 143 });
+        }
+    };
+    std::thread::Builder::new().name("signals".into()).stack_size(64 << 10).spawn(wait).map_err(failed)?;
+    Ok(())
+}
+
+/// Removes what is unfinished and ends the process.
+fn end(code: i32) -> ! {
+    let _no_more = MAKING.write().unwrap_or_else(PoisonError::into_inner);
+    for path in unfinished().iter() {
+        fs::remove_file(path).ok();
+    }
+    restore_terminal();
+    std::process::exit(code);
+}
+
+/// The mask of ignored signals, as the kernel tells it; empty where it does not.
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+}
+
+/// A file that is removed if the process is interrupted, until [`Unfinished::forget`].
+#[derive(Debug)]
+pub(crate) struct Unfinished {
+    path: PathBuf,
+}
+
+impl Unfinished {
+    /// Makes the file with `make`, which an interrupt can only precede or follow.
+    pub(crate) fn make<T, E>(path: PathBuf, make: impl FnOnce(&Path) -> Result<T, E>) -> Result<(Self, T), E> {
+        let _making: RwLockReadGuard<'_, ()> = MAKING.read().unwrap_or_else(PoisonError::into_inner);
+        let made = make(&path)?;
+        unfinished().insert(path.clone());
+        Ok((Self { path }, made))
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Says that the file is no longer there under this name, or is to stay.
+    pub(crate) fn forget(&self) {
+        unfinished().remove(&self.path);
+    }
+}
+
+/// Remembers how the terminal was, so that an interrupt puts it back.
+pub(crate) fn remember_terminal(terminal: fs::File, settings: Termios) {
+    *TERMINAL.lock().unwrap_or_else(PoisonError::into_inner) = Some((terminal, settings));
+}
+
+/// Puts the terminal back to what was remembered, if anything was.
+pub(crate) fn restore_terminal() {
+    if let Some((terminal, settings)) = TERMINAL.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        tcsetattr(&terminal, OptionalActions::Flush, &settings).ok();
+    }
+}
+
+fn unfinished() -> MutexGuard<'static, HashSet<PathBuf>> {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}

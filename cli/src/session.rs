@@ -1,0 +1,212 @@
+//! The key services of a command: opened when one is first needed, once, whatever the number of files and threads.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use tokio::runtime::Runtime;
+use waxseal_container::{Header, Sealer};
+use waxseal_envelope::{Envelope, EnvelopeError, NewContainer, OpenedBy, Reading};
+use waxseal_key_service::{
+    DataKey, EncryptedDataKey, EncryptionContext, ErrorCode, GeneratedDataKey, KeyArn, KeyId, KeyReference, KeyService,
+    KeyServiceError, Provider,
+};
+use waxseal_kms_local::{CreateOptions, LocalKms, Opened, Passphrase};
+
+use crate::args::{Common, PassphraseOptions};
+use crate::error::{Class, CliError};
+use crate::home::Home;
+use crate::library_errors;
+use crate::output::Console;
+use crate::passphrase::{Purpose, Source};
+use crate::shown::shown;
+
+/// What the command does if there is no key store yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// It is made: the command needs a new data key.
+    Create,
+    /// It is an error: the command only reads.
+    Refuse,
+}
+
+/// The key services of a command, with what it takes to call them.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    runtime: Runtime,
+    envelope: Envelope,
+    local: Arc<LazyKms>,
+    resolved: OnceLock<Result<KeyArn, CliError>>,
+    console: &'a Console,
+}
+
+impl<'a> Session<'a> {
+    /// Prepares a session; nothing is opened yet.
+    pub(crate) fn new(
+        common: &Common,
+        passphrase: &PassphraseOptions,
+        missing: Missing,
+        console: &'a Console,
+    ) -> Result<Self, CliError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .map_err(|error| CliError::system(Class::Other, "cannot start", &error))?;
+        let local = Arc::new(LazyKms {
+            directory: Home::find(common.home.as_deref())?.kms(),
+            passphrase: store_passphrase(passphrase),
+            missing,
+            opened: OnceLock::new(),
+            told: AtomicBool::new(false),
+        });
+        let envelope = Envelope::new(vec![Arc::clone(&local) as Arc<dyn KeyService>]);
+        Ok(Self { runtime, envelope, local, resolved: OnceLock::new(), console })
+    }
+
+    /// The key that new containers are made under: found once, the same for all of them.
+    pub(crate) fn resolve(&self, reference: &KeyReference) -> Result<KeyArn, CliError> {
+        self.resolved.get_or_init(|| self.find(reference)).clone()
+    }
+
+    fn find(&self, reference: &KeyReference) -> Result<KeyArn, CliError> {
+        if reference.provider != Provider::Local {
+            return Err(CliError::new(Class::KeyRefused, format!("{reference}: keys of AWS KMS cannot be used yet"))
+                .hint("name a key of the embedded KMS, or leave -k out")
+                .fatal());
+        }
+        let resolved = self.runtime.block_on(self.local.resolve_key(&reference.key));
+        self.tell();
+        resolved.map_err(|error| {
+            let source = library_errors::key_service(&error);
+            if error.code() == ErrorCode::NotFound { self.name_regions(source, reference) } else { source }.fatal()
+        })
+    }
+
+    /// Has a data key made for a new container.
+    pub(crate) fn make(&self, new: &NewContainer) -> Result<Sealer, EnvelopeError> {
+        self.runtime.block_on(self.envelope.make(new))
+    }
+
+    /// Has a container's data key decrypted.
+    pub(crate) fn open(&self, header: Header, reading: &Reading) -> Result<OpenedBy, EnvelopeError> {
+        self.runtime.block_on(self.envelope.open(header, reading))
+    }
+
+    /// Says where the keys are, if the store was made just now.
+    fn tell(&self) {
+        if self.local.told.swap(false, Ordering::Relaxed) {
+            say_created(self.console, &self.local.directory);
+        }
+    }
+
+    /// Adds the regions in which an alias does exist.
+    fn name_regions(&self, error: CliError, reference: &KeyReference) -> CliError {
+        let (KeyId::Alias(name) | KeyId::AliasArn { name, .. }) = &reference.key else { return error };
+        let regions = self.local.open().ok().and_then(|kms| kms.regions_with_alias(name).ok()).unwrap_or_default();
+        match regions.first() {
+            Some(region) => error.hint(format!(
+                "region {region} has it: -k arn:aws:kms:{region}:{}:{name}",
+                waxseal_key_service::LOCAL_ACCOUNT
+            )),
+            None => error,
+        }
+    }
+}
+
+/// The embedded KMS, opened by the first call to it: what fails before needs no store, no passphrase, and makes none.
+#[derive(Debug)]
+struct LazyKms {
+    directory: PathBuf,
+    passphrase: Source,
+    missing: Missing,
+    opened: OnceLock<Result<LocalKms, CliError>>,
+    /// Whether the store was made by this process, and nobody has been told yet.
+    told: AtomicBool,
+}
+
+impl LazyKms {
+    fn open(&self) -> Result<&LocalKms, KeyServiceError> {
+        // The error would be the same for every file, so it ends a batch.
+        let opened = self.opened.get_or_init(|| self.try_open().map_err(CliError::fatal));
+        opened.as_ref().map_err(|error| {
+            KeyServiceError::new(ErrorCode::KeyUnavailable, "The key store cannot be opened.")
+                .with_source(error.clone())
+        })
+    }
+
+    fn try_open(&self) -> Result<LocalKms, CliError> {
+        let mut passphrase = || ask(&self.passphrase, Purpose::Open).map_err(Into::into);
+        let opened = match self.missing {
+            Missing::Refuse => LocalKms::open(&self.directory, &mut passphrase).map(Opened::Existing),
+            Missing::Create => LocalKms::open_or_create(&self.directory, &CreateOptions::default(), &mut passphrase),
+        };
+        let opened = opened.map_err(|error| library_errors::store(&error))?;
+        if let Opened::Created(_) = &opened {
+            self.told.store(true, Ordering::Relaxed);
+        }
+        Ok(opened.into_kms())
+    }
+}
+
+#[async_trait]
+impl KeyService for LazyKms {
+    fn provider(&self) -> Provider {
+        Provider::Local
+    }
+
+    async fn resolve_key(&self, key: &KeyId) -> Result<KeyArn, KeyServiceError> {
+        KeyService::resolve_key(self.open()?, key).await
+    }
+
+    async fn generate_data_key(
+        &self,
+        key: &KeyId,
+        context: &EncryptionContext,
+    ) -> Result<GeneratedDataKey, KeyServiceError> {
+        KeyService::generate_data_key(self.open()?, key, context).await
+    }
+
+    async fn generate_data_key_without_plaintext(
+        &self,
+        key: &KeyId,
+        context: &EncryptionContext,
+    ) -> Result<EncryptedDataKey, KeyServiceError> {
+        KeyService::generate_data_key_without_plaintext(self.open()?, key, context).await
+    }
+
+    async fn encrypt_data_key(
+        &self,
+        key: &KeyId,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<EncryptedDataKey, KeyServiceError> {
+        KeyService::encrypt_data_key(self.open()?, key, context, data_key).await
+    }
+
+    async fn decrypt_data_key(
+        &self,
+        encrypted: &EncryptedDataKey,
+        context: &EncryptionContext,
+    ) -> Result<DataKey, KeyServiceError> {
+        KeyService::decrypt_data_key(self.open()?, encrypted, context).await
+    }
+}
+
+/// Where the passphrase of the store comes from.
+pub(crate) fn store_passphrase(options: &PassphraseOptions) -> Source {
+    Source::choose(options.passphrase_file.as_deref(), options.passphrase_command.as_deref())
+}
+
+/// Gets the passphrase of the store.
+pub(crate) fn ask(source: &Source, purpose: Purpose) -> Result<Passphrase, CliError> {
+    let bytes = source.get("the key store", purpose)?;
+    Passphrase::new(bytes).map_err(|error| library_errors::store(&error))
+}
+
+/// Says where the keys are from now on, and that they need a backup.
+pub(crate) fn say_created(console: &Console, directory: &Path) {
+    console.note(
+        &format!("made a key store in {}", shown(&directory.to_string_lossy())),
+        Some("without it nothing encrypted here can be opened: back it up with 'waxseal kms backup FILE'"),
+    );
+}

@@ -1,0 +1,153 @@
+//! Disks that are full, and folders that may not be written.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{Run, World, names_in, noise, skipped};
+
+/// A small file system of its own, unmounted when dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &Path, options: &str) -> Option<Self> {
+        fs::create_dir_all(at).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).output();
+        mounted.is_ok_and(|output| output.status.success()).then(|| Self(at.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg("-l").arg(&self.0).status();
+        assert!(unmounted.is_ok_and(|status| status.success()) || std::thread::panicking());
+    }
+}
+
+#[test]
+fn a_full_disk_is_named_and_nothing_is_left_on_it() {
+    let world = World::with_store();
+    let Some(_disk) = SmallDisk::mount(&world.path("small"), "size=1m") else {
+        return skipped("a small file system cannot be mounted here");
+    };
+    world.write("f", noise(3_000_000, 1));
+    world.write("small/kept", noise(300_000, 2));
+    world
+        .run(["encrypt", "f", "-o", "small/f.wax"])
+        .fails_with(4)
+        .says("error: small/f.wax: cannot be written: no space left on device\nhint: free some space");
+    world.pipe(["encrypt", "-o", "small/f.wax"], &world.read("f")).fails_with(4).says("no space left");
+    world.run(["encrypt", "f"]).succeeds();
+    world.run(["decrypt", "f.wax", "-o", "small/f"]).fails_with(4).says("small/f: cannot be written: no space left");
+    world.run(["decrypt", "-f", "f.wax", "-o", "small/kept"]).fails_with(4);
+    assert_eq!(names_in(&world.path("small")), ["kept"]);
+    assert!(world.read("small/kept") == noise(300_000, 2), "what was there stays");
+}
+
+#[test]
+fn a_full_disk_fails_the_files_that_do_not_fit_and_keeps_the_others() {
+    let world = World::with_store();
+    let Some(_disk) = SmallDisk::mount(&world.path("small"), "size=1m") else {
+        return skipped("a small file system cannot be mounted here");
+    };
+    let names: Vec<String> = (0..20).map(|number| format!("f{number}")).collect();
+    for name in &names {
+        world.write(name, noise(100_000, 1));
+    }
+    let arguments = ["encrypt", "-o", "small"].into_iter().chain(names.iter().map(String::as_str));
+    world.run(arguments).fails_with(10).says("no space left");
+    let left = names_in(&world.path("small"));
+    assert!(!left.is_empty() && left.iter().all(|name| name.ends_with(".wax")), "{left:?}");
+    world.run(["verify".to_owned()].into_iter().chain(left.iter().map(|name| format!("small/{name}")))).succeeds();
+}
+
+#[test]
+fn a_full_disk_under_the_key_store_is_named() {
+    let world = World::new();
+    let Some(_disk) = SmallDisk::mount(&world.home(), "size=8k") else {
+        return skipped("a small file system cannot be mounted here");
+    };
+    world.write("f", "x");
+    world.run(["encrypt", "f"]).fails_with(9).says("no space left");
+    assert_eq!(world.names(), ["f"]);
+}
+
+/// Runs the program as somebody who is not root, if this is root; folders have no secrets from root.
+fn as_nobody(world: &World, arguments: &[&str]) -> Option<Run> {
+    const NOBODY: u32 = 65_534;
+    if !rustix::process::geteuid().is_root() {
+        return Some(world.run(arguments));
+    }
+    let program = world.dir().parent().unwrap().join("waxseal");
+    if !program.exists() {
+        fs::copy(env!("CARGO_BIN_EXE_waxseal"), &program).unwrap();
+        chown_all(world.dir().parent().unwrap(), NOBODY);
+    }
+    let mut command = Command::new(&program);
+    command.args(arguments).current_dir(world.dir()).env_clear().env("WAXSEAL_HOME", world.home());
+    command.uid(NOBODY).gid(NOBODY);
+    loop {
+        match command.output() {
+            Ok(output) => return Some(Run::from(output)),
+            // A child that another test is starting holds the copy open for writing until it has begun its own program.
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            Err(_) => return None,
+        }
+    }
+}
+
+fn chown_all(path: &Path, owner: u32) {
+    chown(path, Some(owner), Some(owner)).unwrap();
+    if path.is_dir() {
+        fs::read_dir(path).unwrap().for_each(|entry| chown_all(&entry.unwrap().path(), owner));
+    }
+}
+
+#[test]
+fn a_read_only_folder_is_named() {
+    let world = World::with_store();
+    fs::create_dir(world.path("locked")).unwrap();
+    world.write("locked/f", "x");
+    world.write("f", "x");
+    fs::set_permissions(world.path("locked"), fs::Permissions::from_mode(0o555)).unwrap();
+    let Some(run) = as_nobody(&world, &["encrypt", "locked/f"]) else {
+        return skipped("the program cannot be run as another user");
+    };
+    run.fails_with(4).says_exactly("error: locked/f.wax: cannot be written: permission denied");
+    as_nobody(&world, &["encrypt", "f"]).unwrap().succeeds_silently();
+    as_nobody(&world, &["decrypt", "f.wax", "-o", "locked/g"]).unwrap().fails_with(4).says("permission denied");
+    assert_eq!(names_in(&world.path("locked")), ["f"]);
+}
+
+#[test]
+fn an_unreadable_input_is_named() {
+    let world = World::with_store();
+    world.write("f", "x");
+    fs::set_permissions(world.path("f"), fs::Permissions::from_mode(0o000)).unwrap();
+    let Some(run) = as_nobody(&world, &["encrypt", "f"]) else {
+        return skipped("the program cannot be run as another user");
+    };
+    run.fails_with(3).says_exactly("error: f: cannot be opened: permission denied");
+    assert_eq!(world.names(), ["f"]);
+}
+
+#[test]
+fn a_folder_that_can_be_written_but_not_read_is_written() {
+    let world = World::with_store();
+    fs::create_dir(world.path("drop")).unwrap();
+    for name in ["f", "g"] {
+        world.write(name, name);
+    }
+    fs::set_permissions(world.path("drop"), fs::Permissions::from_mode(0o333)).unwrap();
+    let Some(run) = as_nobody(&world, &["encrypt", "f", "-o", "drop/one.wax"]) else {
+        return skipped("the program cannot be run as another user");
+    };
+    run.succeeds_silently();
+    as_nobody(&world, &["encrypt", "-q", "f", "g", "-o", "drop"]).unwrap().succeeds_silently();
+    fs::set_permissions(world.path("drop"), fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(names_in(&world.path("drop")), ["f.wax", "g.wax", "one.wax"]);
+}
