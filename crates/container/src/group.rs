@@ -158,7 +158,7 @@ fn open_chunks(
         let place = (index * CHUNK_LEN).min(stored)..((index + 1) * CHUNK_LEN).min(stored);
         match open_chunk(keys, group, table, index, &mut chunks[place], bounds.settled)? {
             Version::Current => {}
-            Version::Earlier(length) => {
+            Version::Earlier(_, length) => {
                 let end = bounds.len.min(start + CHUNK_LEN as u64);
                 let earlier_end = start + length as u64;
                 if length < table.stored_len(index) && earlier_end < end && bounds.floor < end {
@@ -181,8 +181,8 @@ fn open_chunks(
 pub(crate) enum Version {
     /// The one that the table's entry is for.
     Current,
-    /// One of the undo items, with so many stored bytes; zeros follow them.
-    Earlier(usize),
+    /// One of the undo items: its entry, and how many bytes are stored; zeros follow them.
+    Earlier(Entry, usize),
     /// None verifies.
     None,
 }
@@ -216,12 +216,12 @@ pub(crate) fn open_chunk(
         let length = usize::from(item.length);
         if opens(&item.entry, length, data) {
             data[length..].fill(0);
-            return Ok(Version::Earlier(length));
+            return Ok(Version::Earlier(item.entry, length));
         }
     }
     if earlier.clone().any(|item| item.entry.is_hole()) {
         data.fill(0);
-        return Ok(Version::Earlier(CHUNK_LEN));
+        return Ok(Version::Earlier(Entry::HOLE, CHUNK_LEN));
     }
     Ok(Version::None)
 }

@@ -4,6 +4,11 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 
+use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::Errno;
+
+use crate::geometry::CHUNK_LEN;
+
 /// Something that can be read at any offset, from several threads at once.
 pub trait ReadAt: Sync {
     /// Reads some bytes at `offset`; 0 means that the end lies there or before.
@@ -32,6 +37,57 @@ pub trait WriteAt: Sync {
     /// # Errors
     /// Whatever the storage reports.
     fn set_len(&self, size: u64) -> io::Result<()>;
+}
+
+/// Storage of a container that is written in place.
+pub trait Backing: ReadAt + WriteAt {
+    /// Makes `length` bytes from `offset` on read as zeros, and gives back their space where that is possible. The size
+    /// stays.
+    ///
+    /// # Errors
+    /// Whatever the storage reports.
+    fn zero(&self, offset: u64, length: u64) -> io::Result<()>;
+
+    /// Waits until all that was written has reached the disk (fdatasync(2)).
+    ///
+    /// # Errors
+    /// Whatever the storage reports.
+    fn sync_data(&self) -> io::Result<()>;
+
+    /// Waits until all that was written, and every change of size and allocation, has reached the disk (fsync(2)).
+    ///
+    /// # Errors
+    /// Whatever the storage reports.
+    fn sync_all(&self) -> io::Result<()>;
+}
+
+impl Backing for File {
+    fn zero(&self, offset: u64, length: u64) -> io::Result<()> {
+        match fallocate(self, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, length) {
+            Err(Errno::OPNOTSUPP) => write_zeros_at(self, offset, length),
+            result => result.map_err(io::Error::from),
+        }
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        File::sync_data(self)
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        File::sync_all(self)
+    }
+}
+
+/// Zeros for storage that cannot punch holes.
+fn write_zeros_at(file: &File, mut offset: u64, mut length: u64) -> io::Result<()> {
+    static ZEROS: [u8; 16 * CHUNK_LEN] = [0; 16 * CHUNK_LEN];
+    while length > 0 {
+        let piece = usize::try_from(length).unwrap_or(usize::MAX).min(ZEROS.len());
+        FileExt::write_all_at(file, &ZEROS[..piece], offset)?;
+        offset += piece as u64;
+        length -= piece as u64;
+    }
+    Ok(())
 }
 
 impl ReadAt for File {

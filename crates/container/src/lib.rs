@@ -8,6 +8,7 @@
 
 mod cbor;
 mod chain;
+mod edit;
 mod error;
 mod geometry;
 mod group;
@@ -23,10 +24,11 @@ mod table;
 mod tests;
 mod write;
 
+pub use edit::Editor;
 pub use error::{ContainerError, Damage};
 pub use geometry::{CHUNK_LEN, HEADER_LEN, MAX_PLAINTEXT_LEN, SizeClaim, file_size, size_claim};
 pub use header::{Core, FileId, Header, MAGIC, MAX_CONTEXT_LEN, State, Unlocked};
-pub use io::{ReadAt, Sink, Source, WriteAt};
+pub use io::{Backing, ReadAt, Sink, Source, WriteAt};
 pub use random::Container;
 pub use read::{Interrupted, Opened};
 pub use suite::{Suite, UnknownSuite};

@@ -23,14 +23,14 @@ use self::cache::TableCache;
 /// That all tables together are those that the root commits to is checked by a full read only ([`Unlocked::open`]).
 #[derive(Debug)]
 pub struct Container<B> {
-    backing: B,
-    unlocked: Unlocked,
-    bounds: Bounds,
-    len: u64,
+    pub(crate) backing: B,
+    pub(crate) unlocked: Unlocked,
+    pub(crate) bounds: Bounds,
+    pub(crate) len: u64,
     size: u64,
     /// In a recovered container: the runs of groups, first and last, that the chain leads to.
-    runs: Option<Vec<(u64, u64)>>,
-    tables: TableCache,
+    pub(crate) runs: Option<Vec<(u64, u64)>>,
+    pub(crate) tables: TableCache,
 }
 
 impl<B: ReadAt> Container<B> {
@@ -40,22 +40,31 @@ impl<B: ReadAt> Container<B> {
     /// The root or the size of the file is damaged; the last writer was interrupted and that is to be refused; reading
     /// fails.
     pub fn open(unlocked: Unlocked, backing: B, interrupted: Interrupted) -> Result<Self, ContainerError> {
-        let size = backing.size().map_err(ContainerError::Read)?;
-        let mut page = vec![0; GroupIndex::ROOT.table_len()];
-        let read = read_full_at(&backing, &mut page, GroupIndex::ROOT.table_offset()).map_err(ContainerError::Read)?;
-        let (page, _) = split_region(GroupIndex::ROOT, &mut page[..read])?;
-        let (table, root) = open_root(&unlocked.keys, interrupted, page)?;
-        check_size(&root, (root.len != STREAM).then_some(root.len), size)?;
-        let bounds = Bounds::of(&root);
-        check_table(GroupIndex::ROOT, &bounds, &table)?;
+        let bounds = Bounds { settled: false, len: 0, floor: 0, generation: 0 };
         let tables = TableCache::new();
-        let mut container = Self { backing, unlocked, bounds, len: root.len, size, runs: None, tables };
-        if !root.settled {
-            container.recover(Chain::new(&root))?;
-        } else if root.len == STREAM {
-            container.len = container.stream_len()?;
-        }
+        let mut container = Self { backing, unlocked, bounds, len: 0, size: 0, runs: None, tables };
+        container.load(interrupted)?;
         Ok(container)
+    }
+
+    /// Takes everything from the backing anew, and returns the root.
+    pub(crate) fn load(&mut self, interrupted: Interrupted) -> Result<(Table, Root), ContainerError> {
+        self.size = self.backing.size().map_err(ContainerError::Read)?;
+        let mut page = vec![0; GroupIndex::ROOT.table_len()];
+        let offset = GroupIndex::ROOT.table_offset();
+        let read = read_full_at(&self.backing, &mut page, offset).map_err(ContainerError::Read)?;
+        let (page, _) = split_region(GroupIndex::ROOT, &mut page[..read])?;
+        let (table, root) = open_root(&self.unlocked.keys, interrupted, page)?;
+        check_size(&root, (root.len != STREAM).then_some(root.len), self.size)?;
+        self.bounds = Bounds::of(&root);
+        check_table(GroupIndex::ROOT, &self.bounds, &table)?;
+        (self.len, self.runs, self.tables) = (root.len, None, TableCache::new());
+        if !root.settled {
+            self.recover(Chain::new(&root))?;
+        } else if root.len == STREAM {
+            self.len = self.stream_len()?;
+        }
+        Ok((table, root))
     }
 
     /// Length of the plaintext in bytes.
@@ -131,7 +140,7 @@ impl<B: ReadAt> Container<B> {
         match table {
             Some(table) if index < table.chunks() => {
                 match open_chunk(&self.unlocked.keys, group, table, index, data, self.bounds.settled)? {
-                    Version::Current | Version::Earlier(_) => Ok(()),
+                    Version::Current | Version::Earlier(..) => Ok(()),
                     Version::None => Err(bad_chunk(group, table, index, stored)),
                 }
             }
@@ -144,12 +153,12 @@ impl<B: ReadAt> Container<B> {
     }
 
     /// The table of a group; `None` where the group is a hole.
-    fn table(&self, group: GroupIndex) -> Result<Option<Arc<Table>>, ContainerError> {
+    pub(crate) fn table(&self, group: GroupIndex) -> Result<Option<Arc<Table>>, ContainerError> {
         if let Some(known) = self.tables.get(group) {
             return Ok(known);
         }
         let linked = |runs: &Vec<(u64, u64)>| runs.iter().any(|(first, last)| (*first..=*last).contains(&group.0));
-        if self.runs.as_ref().is_some_and(|runs| !linked(runs)) {
+        if self.runs.as_ref().is_some_and(|runs| !linked(runs)) || group.plaintext_start() >= self.len {
             return Ok(None);
         }
         match self.load_table(group)?.map(Arc::new) {
@@ -165,9 +174,12 @@ impl<B: ReadAt> Container<B> {
         }
     }
 
-    fn load_table(&self, group: GroupIndex) -> Result<Option<Table>, ContainerError> {
+    pub(crate) fn load_table(&self, group: GroupIndex) -> Result<Option<Table>, ContainerError> {
         let mut page = vec![0; group.table_len()];
         let read = read_full_at(&self.backing, &mut page, group.table_offset()).map_err(ContainerError::Read)?;
+        if read == 0 && !self.bounds.settled {
+            return Ok(None);
+        }
         let (page, _) = split_region(group, &mut page[..read])?;
         let table = Table::open(&self.unlocked.keys, group, page)?;
         if let Some(table) = &table {
@@ -178,16 +190,20 @@ impl<B: ReadAt> Container<B> {
 
     /// Rule R6: a group without a table is a hole only if the nearest table before it says so. Returns the first and the
     /// last group of the hole.
-    fn hole_around(&self, group: GroupIndex) -> Result<(u64, u64), ContainerError> {
+    pub(crate) fn hole_around(&self, group: GroupIndex) -> Result<(u64, u64), ContainerError> {
         let missing = |group: u64| {
             let damage = Damage::TableMissing { group };
             Err(ContainerError::damaged(GroupIndex(group).table_offset(), damage))
         };
-        for before in (0..group.0).rev() {
-            if let Some(table) = self.load_table(GroupIndex(before))? {
+        for before in (0..group.0).rev().map(GroupIndex) {
+            let table = match self.tables.get(before) {
+                Some(known) => known,
+                None => self.load_table(before)?.map(Arc::new),
+            };
+            if let Some(table) = table {
                 return match table.next {
-                    0 => Ok((before + 1, u64::MAX)),
-                    next if next > group.0 => Ok((before + 1, next - 1)),
+                    0 => Ok((before.0 + 1, u64::MAX)),
+                    next if next > group.0 => Ok((before.0 + 1, next - 1)),
                     next => missing(next),
                 };
             }

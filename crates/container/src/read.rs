@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 
 use crate::chain::Chain;
 use crate::error::{ContainerError, Damage};
-use crate::geometry::{CHUNK_LEN, GroupIndex, file_size};
+use crate::geometry::{GroupIndex, file_size};
 use crate::group::{Bounds, GroupFacts, open_content, open_region, split_region};
 use crate::header::Unlocked;
 use crate::io::{Sink, Source};
@@ -130,16 +130,13 @@ pub(crate) fn open_root(
 
 /// Checks a file's size against its root: rule R1. `len` is the plaintext length, as far as it is known.
 pub(crate) fn check_size(root: &Root, len: Option<u64>, size: u64) -> Result<(), ContainerError> {
-    let (smallest, largest) = match (root.settled, len) {
-        (true, Some(len)) => (file_size(len), file_size(len)),
-        (true, None) => return Ok(()),
-        (false, _) => (file_size(root.floor), file_size(root.high).next_multiple_of(CHUNK_LEN as u64)),
-    };
-    if size < smallest {
-        return Err(ContainerError::damaged(size, Damage::Truncated { size, expected: smallest }));
+    // The size of an unsettled container reaches the disk when it likes, before the root or after it.
+    let Some(expected) = len.filter(|_| root.settled).map(file_size) else { return Ok(()) };
+    if size < expected {
+        return Err(ContainerError::damaged(size, Damage::Truncated { size, expected }));
     }
-    if size > largest {
-        return Err(ContainerError::damaged(largest, Damage::Appended { expected: largest }));
+    if size > expected {
+        return Err(ContainerError::damaged(expected, Damage::Appended { expected }));
     }
     Ok(())
 }

@@ -9,6 +9,8 @@ use crate::geometry::{CHUNK_LEN, GroupIndex};
 use crate::keys::{ContentKeys, FreshnessHash};
 use crate::suite::{NONCE_LEN, TABLE_NONCE_LEN, TAG_LEN};
 
+pub(crate) use self::layout::undo_room;
+
 /// Bytes of a table page in front of its ciphertext.
 const SEAL_LEN: usize = TABLE_NONCE_LEN + TAG_LEN;
 /// The length in the root of a container whose length was not known when its root was written.

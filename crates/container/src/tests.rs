@@ -1,7 +1,10 @@
 //! The container against a reference (plain bytes) and against whoever can write the storage.
 
-mod crafted;
+mod simulator;
 mod support;
 
+mod crafted;
+mod crashes;
+mod editing;
 mod round_trips;
 mod tampering;

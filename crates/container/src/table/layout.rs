@@ -25,6 +25,11 @@ fn places(group: GroupIndex) -> Places {
     }
 }
 
+/// How many undo items a group's table has room for.
+pub(crate) fn undo_room(group: GroupIndex) -> usize {
+    places(group).undo_items
+}
+
 /// Writes the table into `body`, all of whose bytes are set.
 pub(super) fn encode(table: &Table, group: GroupIndex, body: &mut [u8]) {
     let places = places(group);

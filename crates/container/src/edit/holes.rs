@@ -1,0 +1,144 @@
+//! Holes: making them (rule W9) and finding them.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::{Editor, chunk_of, place_of};
+use crate::error::ContainerError;
+use crate::geometry::{CHUNK_LEN, GroupIndex};
+use crate::io::Backing;
+use crate::table::Entry;
+
+impl<B: Backing> Editor<B> {
+    /// Makes `length` bytes from `offset` on read as zeros, and gives back the space of whole chunks. The length stays.
+    ///
+    /// # Errors
+    /// A chunk that is zeroed in part is damaged; the storage fails.
+    pub fn punch_hole(&mut self, offset: u64, length: u64) -> Result<(), ContainerError> {
+        let end = offset.saturating_add(length).min(self.len());
+        if offset >= end {
+            return Ok(());
+        }
+        let page = CHUNK_LEN as u64;
+        let first = offset.div_ceil(page);
+        // The last chunk is whole if nothing of the file lies behind it.
+        let last = if end == self.len() { end.div_ceil(page) } else { end / page };
+        if first >= last {
+            return self.write_zeros(offset..end);
+        }
+        self.write_zeros(offset..(first * page).min(end))?;
+        self.write_zeros((last * page).min(end)..end)?;
+        self.dirty.retain(|number, _| !(first..last).contains(number));
+        self.flush()?;
+        self.protected(|editor| editor.punch(first..last.min(editor.root.len.div_ceil(page))))
+    }
+
+    /// Makes `length` bytes from `offset` on read as zeros, and extends the file to their end if it is shorter.
+    ///
+    /// # Errors
+    /// As [`Editor::punch_hole`] and [`Editor::set_len`].
+    pub fn zero_range(&mut self, offset: u64, length: u64) -> Result<(), ContainerError> {
+        let end = offset.checked_add(length).ok_or(ContainerError::TooLong)?;
+        if end > self.len() {
+            self.set_len(end)?;
+        }
+        self.punch_hole(offset, length)
+    }
+
+    /// The first offset from `offset` on that holds data (lseek(2), SEEK_DATA); `None` if there is none.
+    ///
+    /// # Errors
+    /// A table on the way is damaged; reading fails.
+    pub fn seek_data(&self, offset: u64) -> Result<Option<u64>, ContainerError> {
+        self.seek(offset, true).map(|found| found.filter(|at| *at < self.len()))
+    }
+
+    /// The first offset from `offset` on that lies in a hole (lseek(2), SEEK_HOLE); the end counts as one. `None` beyond it.
+    ///
+    /// # Errors
+    /// A table on the way is damaged; reading fails.
+    pub fn seek_hole(&self, offset: u64) -> Result<Option<u64>, ContainerError> {
+        if offset >= self.len() {
+            return Ok(None);
+        }
+        Ok(Some(self.seek(offset, false)?.map_or(self.len(), |at| at.min(self.len()))))
+    }
+
+    /// The first chunk from `offset` on that holds data, or that does not.
+    fn seek(&self, offset: u64, data: bool) -> Result<Option<u64>, ContainerError> {
+        let chunks = self.len().div_ceil(CHUNK_LEN as u64);
+        let mut number = chunk_of(offset).0;
+        while number < chunks {
+            let (group, _) = place_of(number);
+            let table = self.container.table(group)?;
+            let end = group.successor().plaintext_start() / CHUNK_LEN as u64;
+            while number < end.min(chunks) {
+                let stored = table.as_ref().is_some_and(|table| !table.entries[place_of(number).1].is_hole());
+                if (stored || self.dirty.contains_key(&number)) == data {
+                    return Ok(Some(offset.max(number * CHUNK_LEN as u64)));
+                }
+                number += 1;
+            }
+        }
+        Ok(None)
+    }
+
+    fn write_zeros(&mut self, range: Range<u64>) -> Result<(), ContainerError> {
+        static ZEROS: [u8; CHUNK_LEN] = [0; CHUNK_LEN];
+        let mut offset = range.start;
+        while offset < range.end {
+            let (_, within) = chunk_of(offset);
+            let piece = usize::try_from(range.end - offset).unwrap_or(usize::MAX).min(CHUNK_LEN - within);
+            self.write_at(&ZEROS[..piece], offset)?;
+            offset += piece as u64;
+        }
+        Ok(())
+    }
+
+    /// W9: the tables say so first, then the bytes go.
+    fn punch(&mut self, chunks: Range<u64>) -> Result<(), ContainerError> {
+        let (touched, places) = self.enter_holes(chunks)?;
+        if touched.is_empty() {
+            return Ok(());
+        }
+        self.unsettle()?;
+        for group in touched {
+            self.table_mut(group)?;
+            self.write_table(group)?;
+        }
+        self.see_root();
+        self.barrier()?;
+        for place in places {
+            self.zero(place.start, place.end - place.start)?;
+        }
+        Ok(())
+    }
+
+    /// Enters holes into the tables, in memory. Returns the tables to write, and the places in the file to clear.
+    fn enter_holes(&mut self, chunks: Range<u64>) -> Result<(BTreeSet<GroupIndex>, Vec<Range<u64>>), ContainerError> {
+        let (mut touched, mut places) = (BTreeSet::new(), Vec::<Range<u64>>::new());
+        let mut number = chunks.start;
+        while number < chunks.end {
+            let (group, index) = place_of(number);
+            let group_end = group.successor().plaintext_start() / CHUNK_LEN as u64;
+            let Some(table) = self.container.table(group)? else {
+                number = group_end;
+                continue;
+            };
+            number += 1;
+            if index >= table.chunks() || table.entries[index].is_hole() {
+                continue;
+            }
+            let place = group.chunk_offset(index);
+            let stored = place..place + table.stored_len(index) as u64;
+            match places.last_mut() {
+                Some(last) if last.end == stored.start => last.end = stored.end,
+                _ => places.push(stored),
+            }
+            self.table_mut(group)?.entries[index] = Entry::HOLE;
+            self.changed_mut(group).versions.remove(&index);
+            touched.insert(group);
+        }
+        Ok((touched, places))
+    }
+}

@@ -1,0 +1,256 @@
+//! Kills and power cuts at every moment, second ones during the recovery of the first, and a full disk.
+
+use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng};
+
+use super::editing::{Operation, contents, editor, operation, reopen};
+use super::simulator::{Choices, Event, RecordingFile, apply};
+use super::support::*;
+use crate::{CHUNK_LEN, Interrupted, Suite};
+
+/// Every content that a container may have after a cut: what was last synced, and every one since.
+#[derive(Clone, Copy, Debug)]
+struct Allowed<'a>(&'a [Vec<u8>]);
+
+impl Allowed<'_> {
+    /// Checks what was read after a cut: its length lies between those allowed, and each chunk is that of one of them.
+    fn check(&self, found: &[u8]) -> Result<(), String> {
+        let lengths = self.0.iter().map(Vec::len);
+        let (shortest, longest) = (lengths.clone().min().unwrap(), lengths.max().unwrap());
+        if !(shortest..=longest).contains(&found.len()) {
+            return Err(format!("length {} lies not between {shortest} and {longest}", found.len()));
+        }
+        for (number, chunk) in found.chunks(CHUNK_LEN).enumerate() {
+            let start = number * CHUNK_LEN;
+            let is_of = |content: &Vec<u8>| {
+                let known = content.get(start..content.len().min(start + chunk.len())).unwrap_or_default();
+                chunk.starts_with(known) && chunk[known.len()..].iter().all(|byte| *byte == 0)
+            };
+            if !self.0.iter().any(is_of) {
+                let values: Vec<_> = self.0.iter().map(|content| content.get(start)).collect();
+                return Err(format!("chunk {number} begins with {} and is none of {values:?}", chunk[0]));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A history: what was on disk at its beginning, what happened, and what the content was meant to be at each step.
+struct History {
+    base: Vec<u8>,
+    events: Vec<Event>,
+    contents: Vec<Vec<u8>>,
+}
+
+/// Runs operations on a container whose storage records them.
+fn history(suite: Suite, initial: &[u8], operations: &[Operation]) -> History {
+    let mut editor = editor(suite, initial);
+    editor.backing().record();
+    let mut contents = vec![initial.to_vec()];
+    for operation in operations {
+        let mut content = contents.last().unwrap().clone();
+        operation.apply_to(&mut content);
+        contents.push(content);
+        editor.backing().push(Event::Began(contents.len() - 1));
+        operation.apply(&mut editor).unwrap();
+        if matches!(operation, Operation::Sync | Operation::Settle) {
+            editor.backing().push(Event::Synced(contents.len() - 1));
+        }
+        if matches!(operation, Operation::Reopen) {
+            let file = editor.into_backing();
+            editor = reopen(file);
+        }
+    }
+    let (base, events) = editor.backing().recorded();
+    History { base, events, contents }
+}
+
+/// Reads an image in every way after a cut; all have to agree.
+fn recovered(image: &[u8]) -> Result<Vec<u8>, String> {
+    let (result, streamed) = open_stream(image, Interrupted::Recover);
+    result.map_err(|error| format!("as a stream: {error}"))?;
+    let file = open_file(image, Interrupted::Recover).map_err(|error| format!("as a file: {error}"))?;
+    let random = read_at_whole(image, Interrupted::Recover).map_err(|error| format!("by read_at: {error}"))?;
+    if streamed != file || streamed != random {
+        return Err(format!("readers disagree: {} {} {}", streamed.len(), file.len(), random.len()));
+    }
+    Ok(streamed)
+}
+
+/// Opens an image for writing after a cut, goes on working, and settles.
+fn resumed(image: &[u8], expected: &[u8]) -> Result<(), String> {
+    let mut editor = reopen(RecordingFile::new(image.to_vec()));
+    if contents(&editor) != expected {
+        return Err("the repaired container reads otherwise".to_owned());
+    }
+    let mut expected = expected.to_vec();
+    for operation in [
+        Operation::Write { offset: expected.len() / 2, length: 5000, byte: 0x77 },
+        Operation::Write { offset: expected.len() + 9000, length: 300, byte: 0x78 },
+    ] {
+        operation.apply(&mut editor).map_err(|error| error.to_string())?;
+        operation.apply_to(&mut expected);
+    }
+    editor.settle().map_err(|error| error.to_string())?;
+    let image = editor.into_backing().bytes();
+    let settled = open_file(&image, Interrupted::Refuse).map_err(|error| format!("after settling: {error}"))?;
+    if settled != expected { Err("settled, it reads otherwise".to_owned()) } else { Ok(()) }
+}
+
+/// A second cut while the first one is being repaired leaves what the first one left.
+fn second_cut(image: &[u8], expected: &[u8], rng: &mut TestRng) -> Result<(), String> {
+    let file = RecordingFile::new(image.to_vec());
+    file.record();
+    let (base, events) = reopen(file).backing().recorded();
+    let history = History { base, events, contents: vec![expected.to_vec()] };
+    cut_everywhere(&history, rng, 6, &mut |image, allowed, _| allowed.check(&recovered(image)?))
+}
+
+/// Builds the states that a kill or a power cut can leave at every moment, and checks each.
+///
+/// A kill leaves any prefix of the events. A power cut leaves any choice of page versions since the last barrier: all of
+/// them where they are few, and `samples` of them where they are many.
+fn cut_everywhere(
+    history: &History,
+    rng: &mut TestRng,
+    samples: u64,
+    check: &mut dyn FnMut(&[u8], Allowed<'_>, &mut TestRng) -> Result<(), String>,
+) -> Result<(), String> {
+    let (mut durable, mut now) = (history.base.clone(), history.base.clone());
+    let (mut first, mut last, mut since) = (0, 0, 0);
+    for (at, event) in history.events.iter().enumerate() {
+        match event {
+            Event::Began(content) => last = *content,
+            Event::Synced(content) => first = *content,
+            Event::Barrier => {
+                let allowed = Allowed(&history.contents[first..=last]);
+                let choices = Choices::new(&durable, &history.events[since..at]);
+                let count = choices.count();
+                for number in 0..count.min(samples) {
+                    let state = if count <= samples {
+                        choices.state(number)
+                    } else {
+                        choices.build(|versions| rng.random_range(0..versions))
+                    };
+                    check(&state, allowed, rng).map_err(|why| format!("power cut before event {at}: {why}"))?;
+                }
+                (durable, since) = (now.clone(), at);
+            }
+            Event::Write { .. } | Event::Size(_) => {
+                apply(&mut now, event);
+                let allowed = Allowed(&history.contents[first..=last]);
+                check(&now, allowed, rng).map_err(|why| format!("kill after event {at} {}: {why}", event.shown()))?;
+            }
+        }
+    }
+    let allowed = Allowed(&history.contents[first..=last]);
+    let choices = Choices::new(&durable, &history.events[since..]);
+    for _ in 0..samples {
+        let state = choices.build(|versions| rng.random_range(0..versions));
+        check(&state, allowed, rng).map_err(|why| format!("power cut at the end: {why}"))?;
+    }
+    Ok(())
+}
+
+/// All that has to hold after one cut.
+fn survives(image: &[u8], allowed: Allowed<'_>, rng: &mut TestRng) -> Result<(), String> {
+    let found = recovered(image)?;
+    allowed.check(&found)?;
+    if rng.random_range(0..4) == 0 {
+        resumed(image, &found)?;
+    }
+    if rng.random_range(0..16) == 0 {
+        second_cut(image, &found, rng)?;
+    }
+    Ok(())
+}
+
+fn small_offset() -> impl Strategy<Value = usize> {
+    prop_oneof![0usize..14_000, 126_000usize..140_000, 390_000usize..398_000]
+}
+
+/// Operations on few chunks around the first groups' borders, so that most choices of a power cut are tried.
+fn small_operation() -> impl Strategy<Value = Operation> {
+    let length = || prop_oneof![1usize..300, Just(4096usize), 1usize..9000];
+    prop_oneof![
+        9 => (small_offset(), length(), 1u8..).prop_map(|(offset, length, byte)| Operation::Write { offset, length, byte }),
+        4 => small_offset().prop_map(Operation::SetLen),
+        2 => (small_offset(), length()).prop_map(|(offset, length)| Operation::Punch { offset, length }),
+        1 => (small_offset(), length()).prop_map(|(offset, length)| Operation::ZeroRange { offset, length }),
+        4 => Just(Operation::Flush),
+        4 => Just(Operation::Sync),
+        2 => Just(Operation::Settle),
+        1 => Just(Operation::Reopen),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn every_chunk_is_old_or_new_after_any_cut(
+        initial in prop_oneof![Just(0usize), 0usize..9000, 130_000usize..136_000],
+        operations in prop::collection::vec(small_operation(), 1..9),
+        seed in any::<[u8; 32]>(),
+        second_suite in any::<bool>(),
+    ) {
+        let suite = Suite::ALL[usize::from(second_suite)];
+        let history = history(suite, &plaintext(initial), &operations);
+        let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+        let result = cut_everywhere(&history, &mut rng, 24, &mut survives);
+        prop_assert!(result.is_ok(), "{}", result.unwrap_err());
+    }
+
+    #[test]
+    fn a_full_disk_at_any_step_loses_nothing_and_work_goes_on(
+        initial in prop_oneof![Just(0usize), 0usize..9000, 130_000usize..136_000],
+        operations in prop::collection::vec(operation(), 1..8),
+        budget in 0usize..60,
+    ) {
+        let initial = plaintext(initial);
+        let mut editor = editor(Suite::default(), &initial);
+        let mut expected = initial;
+        editor.backing().limit(Some(budget));
+        for operation in &operations {
+            if operation.apply(&mut editor).is_err() {
+                editor.backing().limit(None);
+                // The same again, now that there is space, has the effect it would have had.
+                operation.apply(&mut editor).unwrap();
+            }
+            operation.apply_to(&mut expected);
+            prop_assert!(contents(&editor) == expected, "after {operation:?}");
+        }
+        editor.backing().limit(None);
+        editor.settle().unwrap();
+        prop_assert!(open_file(&editor.into_backing().bytes(), Interrupted::Refuse).unwrap() == expected);
+    }
+}
+
+#[test]
+fn debug_one() {
+    let operations = [Operation::Sync, Operation::ZeroRange { offset: 131_073, length: 4096 }];
+    let history = history(Suite::default(), &plaintext(0), &operations);
+    for (at, event) in history.events.iter().enumerate() {
+        println!("{at} {}", event.shown());
+    }
+    let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[1; 32]);
+    let result = cut_everywhere(&history, &mut rng, 2000, &mut |image, allowed, _| {
+        let found = recovered(image)?;
+        allowed.check(&found)?;
+        let r = resumed(image, &found);
+        if r.is_err() {
+            println!("image {} found {}", image.len(), found.len());
+            let file = RecordingFile::new(image.to_vec());
+            file.record();
+            let e = reopen(file);
+            for (at, event) in e.backing().recorded().1.iter().enumerate() {
+                println!("  {at} {}", event.shown());
+            }
+            let mut page = image[135_168..139_264].to_vec();
+            let t = crate::table::Table::open(&unlock(image).unwrap().keys, crate::geometry::GroupIndex(1), &mut page).unwrap().unwrap();
+            println!("end {} next {} undo {:?} entry {:?} len {}", t.end, t.next, t.undo, t.entries[0], image.len());
+        }
+        r
+    });
+    result.unwrap();
+}
