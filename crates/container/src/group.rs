@@ -6,8 +6,15 @@ use crate::keys::ContentKeys;
 use crate::suite::{NONCE_LEN, TABLE_NONCE_LEN};
 use crate::table::{Entry, Freshness, Kind, Root, Table};
 
-/// Random bytes that sealing one region takes: a nonce for each chunk, one for the table, and the table's id.
-pub(crate) const SEAL_RANDOM_LEN: usize = GROUP_CHUNKS * NONCE_LEN + TABLE_NONCE_LEN + 8;
+/// Random bytes that sealing a full region takes.
+pub(crate) const SEAL_RANDOM_LEN: usize = seal_random_len(GROUP_CHUNKS);
+
+/// Random bytes that sealing a region of so many chunks takes: the table's nonce and id, and a nonce for each chunk.
+pub(crate) const fn seal_random_len(chunks: usize) -> usize {
+    TABLE_RANDOM_LEN + chunks * NONCE_LEN
+}
+
+const TABLE_RANDOM_LEN: usize = TABLE_NONCE_LEN + 8;
 
 /// Encrypts the plaintext that stands in a region's chunks, in place, and returns the entries for its table.
 pub(crate) fn seal_chunks(
@@ -17,7 +24,7 @@ pub(crate) fn seal_chunks(
     random: &[u8; SEAL_RANDOM_LEN],
 ) -> Vec<Entry> {
     let mut entries = vec![Entry::HOLE; group.chunks()];
-    let nonces = random.chunks_exact(NONCE_LEN);
+    let nonces = random[TABLE_RANDOM_LEN..].chunks_exact(NONCE_LEN);
     for (index, ((data, entry), nonce)) in chunks.chunks_mut(CHUNK_LEN).zip(&mut entries).zip(nonces).enumerate() {
         entry.nonce.copy_from_slice(nonce);
         entry.tag = keys.chunk.seal_chunk(&entry.nonce, group.chunk_number(index), data);
@@ -27,9 +34,8 @@ pub(crate) fn seal_chunks(
 
 /// The table nonce and the table id out of the random bytes of a region.
 pub(crate) fn table_random(random: &[u8; SEAL_RANDOM_LEN]) -> (&[u8; TABLE_NONCE_LEN], u64) {
-    let rest = &random[GROUP_CHUNKS * NONCE_LEN..];
-    let (nonce, id) = rest.split_first_chunk().expect("a table nonce follows the chunk nonces");
-    (nonce, u64::from_le_bytes(id.try_into().expect("8 bytes follow the table nonce")))
+    let (nonce, id) = random.split_first_chunk().expect("a table nonce comes first");
+    (nonce, u64::from_le_bytes(*id.first_chunk().expect("an id follows the table nonce")))
 }
 
 /// How far the root's lengths let a group be read.

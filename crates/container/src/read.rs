@@ -55,11 +55,14 @@ impl Unlocked {
     ) -> Result<Opened, ContainerError> {
         let mut input = Input::open(source)?;
         let filler = input.filler();
-        let mut job = Job::new();
+        let mut job = input.first_job();
         input.produce(&mut job)?;
         filler.fill(&mut job)?;
         let (root, facts) = self.open_first(&mut input, interrupted, &mut job)?;
 
+        if !root.settled {
+            job.make_room();
+        }
         let mut chain = Chain::new(&root);
         let bounds = Bounds::of(&root);
         let mut output = Output::new(sink, root.settled);

@@ -2,13 +2,14 @@
 
 mod input;
 
+use std::io::Write;
 use std::num::NonZeroUsize;
 
 use waxseal_key_service::{DataKey, EncryptedDataKey};
 
 use crate::error::ContainerError;
-use crate::geometry::{HEADER_LEN, file_size};
-use crate::group::{SEAL_RANDOM_LEN, seal_chunks, table_random};
+use crate::geometry::{CHUNK_LEN, GROUP_CHUNKS, HEADER_LEN, file_size};
+use crate::group::{SEAL_RANDOM_LEN, seal_chunks, seal_random_len, table_random};
 use crate::header::{Core, Header};
 use crate::io::{Sink, Source, WriteAt};
 use crate::keys::{ContentKeys, FreshnessHash};
@@ -54,7 +55,7 @@ impl Sealer {
     /// no container.
     pub fn seal(self, source: Source<'_>, sink: Sink<'_>, threads: NonZeroUsize) -> Result<Sealed, ContainerError> {
         let (mut producer, filler) = input::open(source)?;
-        let mut job = Job::new();
+        let mut job = Job::first(producer.first_capacity());
         producer.produce(&mut job)?;
         filler.fill(&mut job)?;
         let first = self.seal_first_chunks(&mut job)?;
@@ -62,43 +63,56 @@ impl Sealer {
             return self.write_small(sink, &first, &mut job);
         }
         match sink {
-            Sink::Stream(output) => {
-                self.seal_first_table(&first, &mut job, STREAM, FreshnessHash::default());
-                output
-                    .write_all(&self.header)
-                    .and_then(|()| output.write_all(job.region()))
-                    .map_err(ContainerError::Write)?;
-                let mut written = 0;
-                self.seal_groups(
-                    producer,
-                    filler,
-                    Ids::Zero,
-                    threads,
-                    |_| Ok(()),
-                    |job| {
-                        written = job.plaintext_end();
-                        output.write_all(job.region()).map_err(ContainerError::Write)
-                    },
-                )?;
-                output.flush().map_err(ContainerError::Write)?;
-                Ok(Sealed::of(written))
-            }
-            Sink::File(output) => {
-                let write = |job: &mut Job| {
-                    output.write_all_at(job.region(), job.group.table_offset()).map_err(ContainerError::Write)
-                };
-                let (mut written, mut hash) = (0, FreshnessHash::default());
-                self.seal_groups(producer, filler, Ids::Random, threads, write, |job| {
-                    self.keys.toggle_table(&mut hash, job.group.0, job.id);
-                    written = job.plaintext_end();
-                    Ok(())
-                })?;
-                self.seal_first_table(&first, &mut job, written, hash);
-                self.write_head(output, &job)?;
-                Ok(Sealed::of(written))
-            }
+            Sink::Stream(output) => self.seal_stream(producer, filler, output, &first, &mut job, threads),
+            Sink::File(output) => self.seal_file(producer, filler, output, &first, &mut job, threads),
             Sink::Discard => Err(ContainerError::Write(std::io::ErrorKind::Unsupported.into())),
         }
+    }
+
+    /// Writes front to back: the root goes out before the length is known.
+    fn seal_stream(
+        &self,
+        producer: Producer<'_>,
+        filler: Filler<'_>,
+        output: &mut (dyn Write + Send),
+        first: &First,
+        job: &mut Job,
+        threads: NonZeroUsize,
+    ) -> Result<Sealed, ContainerError> {
+        self.seal_first_table(first, job, STREAM, FreshnessHash::default());
+        output.write_all(job.with_header(&self.header)).map_err(ContainerError::Write)?;
+        let mut written = 0;
+        let consume = |job: &mut Job| {
+            written = job.plaintext_end();
+            output.write_all(job.region()).map_err(ContainerError::Write)
+        };
+        self.seal_groups(producer, filler, Ids::Zero, threads, |_| Ok(()), consume)?;
+        output.flush().map_err(ContainerError::Write)?;
+        Ok(Sealed::of(written))
+    }
+
+    /// Writes each group to its place, and the root last.
+    fn seal_file(
+        &self,
+        producer: Producer<'_>,
+        filler: Filler<'_>,
+        output: &dyn WriteAt,
+        first: &First,
+        job: &mut Job,
+        threads: NonZeroUsize,
+    ) -> Result<Sealed, ContainerError> {
+        let (mut written, mut hash) = (0, FreshnessHash::default());
+        let write =
+            |job: &mut Job| output.write_all_at(job.region(), job.group.table_offset()).map_err(ContainerError::Write);
+        let consume = |job: &mut Job| {
+            self.keys.toggle_table(&mut hash, job.group.0, job.id);
+            written = job.plaintext_end();
+            Ok(())
+        };
+        self.seal_groups(producer, filler, Ids::Random, threads, write, consume)?;
+        self.seal_first_table(first, job, written, hash);
+        self.write_head(output, job)?;
+        Ok(Sealed::of(written))
     }
 
     /// Writes a container of one group: its length is known, whatever the sink.
@@ -107,8 +121,10 @@ impl Sealer {
         self.seal_first_table(first, job, length, FreshnessHash::default());
         match sink {
             Sink::Stream(output) => {
-                let head = [&self.header, job.region()].concat();
-                output.write_all(&head).and_then(|()| output.flush()).map_err(ContainerError::Write)?;
+                output
+                    .write_all(job.with_header(&self.header))
+                    .and_then(|()| output.flush())
+                    .map_err(ContainerError::Write)?;
             }
             Sink::File(output) => self.write_head(output, job)?,
             Sink::Discard => {}
@@ -117,14 +133,13 @@ impl Sealer {
     }
 
     /// Writes header and group 0 at the beginning of a file, as one write: they lie side by side.
-    fn write_head(&self, output: &dyn WriteAt, job: &Job) -> Result<(), ContainerError> {
-        let head = [&self.header, job.region()].concat();
-        output.write_all_at(&head, 0).map_err(ContainerError::Write)
+    fn write_head(&self, output: &dyn WriteAt, job: &mut Job) -> Result<(), ContainerError> {
+        output.write_all_at(job.with_header(&self.header), 0).map_err(ContainerError::Write)
     }
 
     /// Encrypts group 0's chunks. Its table is sealed when the length is known.
     fn seal_first_chunks(&self, job: &mut Job) -> Result<First, ContainerError> {
-        let random = draw()?;
+        let random = draw(job.chunks().len().div_ceil(CHUNK_LEN))?;
         let entries = seal_chunks(&self.keys, job.group, job.chunks(), &random);
         Ok(First { entries, random })
     }
@@ -147,7 +162,7 @@ impl Sealer {
     ) -> Result<(), ContainerError> {
         let work = |job: &mut Job| {
             filler.fill(job)?;
-            let random = draw()?;
+            let random = draw(GROUP_CHUNKS)?;
             let entries = seal_chunks(&self.keys, job.group, job.chunks(), &random);
             let (nonce, id) = table_random(&random);
             job.id = if ids == Ids::Zero { 0 } else { id };
@@ -178,9 +193,10 @@ enum Ids {
     Random,
 }
 
-/// Fresh randomness for one region, straight from the operating system: suite 2 must never see a repeated state.
-fn draw() -> Result<[u8; SEAL_RANDOM_LEN], ContainerError> {
+/// Fresh randomness for a region of so many chunks, straight from the operating system: suite 2 must never see a repeated
+/// state.
+fn draw(chunks: usize) -> Result<[u8; SEAL_RANDOM_LEN], ContainerError> {
     let mut random = [0; SEAL_RANDOM_LEN];
-    getrandom::fill(&mut random).map_err(ContainerError::Random)?;
+    getrandom::fill(&mut random[..seal_random_len(chunks)]).map_err(ContainerError::Random)?;
     Ok(random)
 }

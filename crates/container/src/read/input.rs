@@ -20,8 +20,18 @@ pub(super) struct Job {
 }
 
 impl Job {
+    /// A job with room for any region.
     pub(super) fn new() -> Self {
-        Self { group: GroupIndex::ROOT, facts: Ok(None), length: 0, buffer: vec![0; MAX_REGION_LEN] }
+        Self::with_room(MAX_REGION_LEN)
+    }
+
+    /// Makes room for any region: an interrupted container may be longer than its file, and what is missing is zeros.
+    pub(super) fn make_room(&mut self) {
+        self.buffer.resize(MAX_REGION_LEN, 0);
+    }
+
+    fn with_room(room: usize) -> Self {
+        Self { group: GroupIndex::ROOT, facts: Ok(None), length: 0, buffer: vec![0; room] }
     }
 
     /// The region as it was read, and after opening in place with plaintext in its chunks.
@@ -61,6 +71,15 @@ impl<'a> Input<'a> {
             Source::File(file) => Kind::File { file, size: file.size().map_err(ContainerError::Read)? },
         };
         Ok(Self { kind, next: GroupIndex::ROOT, ended: false })
+    }
+
+    /// A job with room for group 0, as much of it as there is.
+    pub(super) fn first_job(&self) -> Job {
+        let room = GroupIndex::ROOT.region_len();
+        Job::with_room(match self.kind {
+            Kind::Stream { .. } => room,
+            Kind::File { size, .. } => usize::try_from(size).unwrap_or(usize::MAX).min(room),
+        })
     }
 
     pub(super) fn filler(&self) -> Filler<'a> {

@@ -106,16 +106,14 @@ fn second_cut(image: &[u8], expected: &[u8], rng: &mut TestRng) -> Result<(), St
     cut_everywhere(&history, rng, 6, &mut |image, allowed, _| allowed.check(&recovered(image)?))
 }
 
+/// What is to hold of a state that a cut may have left.
+type Check<'a> = dyn FnMut(&[u8], Allowed<'_>, &mut TestRng) -> Result<(), String> + 'a;
+
 /// Builds the states that a kill or a power cut can leave at every moment, and checks each.
 ///
 /// A kill leaves any prefix of the events. A power cut leaves any choice of page versions since the last barrier: all of
 /// them where they are few, and `samples` of them where they are many.
-fn cut_everywhere(
-    history: &History,
-    rng: &mut TestRng,
-    samples: u64,
-    check: &mut dyn FnMut(&[u8], Allowed<'_>, &mut TestRng) -> Result<(), String>,
-) -> Result<(), String> {
+fn cut_everywhere(history: &History, rng: &mut TestRng, samples: u64, check: &mut Check<'_>) -> Result<(), String> {
     let (mut durable, mut now) = (history.base.clone(), history.base.clone());
     let (mut first, mut last, mut since) = (0, 0, 0);
     for (at, event) in history.events.iter().enumerate() {
@@ -224,33 +222,4 @@ proptest! {
         editor.settle().unwrap();
         prop_assert!(open_file(&editor.into_backing().bytes(), Interrupted::Refuse).unwrap() == expected);
     }
-}
-
-#[test]
-fn debug_one() {
-    let operations = [Operation::Sync, Operation::ZeroRange { offset: 131_073, length: 4096 }];
-    let history = history(Suite::default(), &plaintext(0), &operations);
-    for (at, event) in history.events.iter().enumerate() {
-        println!("{at} {}", event.shown());
-    }
-    let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[1; 32]);
-    let result = cut_everywhere(&history, &mut rng, 2000, &mut |image, allowed, _| {
-        let found = recovered(image)?;
-        allowed.check(&found)?;
-        let r = resumed(image, &found);
-        if r.is_err() {
-            println!("image {} found {}", image.len(), found.len());
-            let file = RecordingFile::new(image.to_vec());
-            file.record();
-            let e = reopen(file);
-            for (at, event) in e.backing().recorded().1.iter().enumerate() {
-                println!("  {at} {}", event.shown());
-            }
-            let mut page = image[135_168..139_264].to_vec();
-            let t = crate::table::Table::open(&unlock(image).unwrap().keys, crate::geometry::GroupIndex(1), &mut page).unwrap().unwrap();
-            println!("end {} next {} undo {:?} entry {:?} len {}", t.end, t.next, t.undo, t.entries[0], image.len());
-        }
-        r
-    });
-    result.unwrap();
 }

@@ -202,7 +202,7 @@ impl Choices {
             match event {
                 Event::Write { offset, .. } => choices.remember(&image, page_of(*offset)),
                 // Cutting a page changes it: what is cut off is zero when the file grows again.
-                Event::Size(size) if (*size as usize) < before => {
+                Event::Size(size) if usize::try_from(*size).unwrap() < before => {
                     let touched: Vec<u64> = choices.pages.keys().copied().filter(|page| page + 4096 > *size).collect();
                     for page in touched.into_iter().chain([page_of(size.saturating_sub(1))]) {
                         choices.remember(&image, page);
@@ -219,7 +219,7 @@ impl Choices {
 
     fn remember(&mut self, image: &[u8], page: u64) {
         let content = |bytes: &[u8]| {
-            let start = (page as usize).min(bytes.len());
+            let start = usize::try_from(page).unwrap().min(bytes.len());
             let mut content = bytes[start..(start + page_len(page)).min(bytes.len())].to_vec();
             content.resize(page_len(page), 0);
             content
@@ -250,7 +250,7 @@ impl Choices {
         image.resize(image.len().max(size), 0);
         for (page, versions) in &self.pages {
             let version = &versions[choose(versions.len())];
-            if (*page as usize) < size {
+            if usize::try_from(*page).unwrap() < size {
                 put(&mut image, *page, version);
             }
         }

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::num::NonZeroUsize;
 
 use crate::error::ContainerError;
-use crate::geometry::{GroupIndex, MAX_PLAINTEXT_LEN, MAX_REGION_LEN};
+use crate::geometry::{GroupIndex, HEADER_LEN, MAX_PLAINTEXT_LEN, MAX_REGION_LEN};
 use crate::io::{ReadAt, Source, read_full, read_full_at};
 use crate::keys::ContentKeys;
 use crate::pipeline::Produced;
@@ -20,23 +20,41 @@ pub(super) struct Job {
     pub(super) id: u64,
     /// Plaintext bytes in it.
     length: usize,
+    /// Room for a header, and then the region: group 0 is written together with the header.
     buffer: Vec<u8>,
 }
 
 impl Job {
+    /// A job with room for any group.
     pub(super) fn new() -> Self {
-        Self { group: GroupIndex::ROOT, is_last: false, id: 0, length: 0, buffer: vec![0; MAX_REGION_LEN] }
+        Self::with_room(MAX_REGION_LEN)
+    }
+
+    /// A job for group 0, with room for `capacity` bytes of plaintext at most.
+    pub(super) fn first(capacity: usize) -> Self {
+        Self::with_room(GroupIndex::ROOT.table_len() + capacity)
+    }
+
+    fn with_room(region: usize) -> Self {
+        let buffer = vec![0; HEADER_LEN + region];
+        Self { group: GroupIndex::ROOT, is_last: false, id: 0, length: 0, buffer }
     }
 
     /// The plaintext, and after encryption in place the ciphertext.
     pub(super) fn chunks(&mut self) -> &mut [u8] {
-        let start = self.group.table_len();
+        let start = HEADER_LEN + self.group.table_len();
         &mut self.buffer[start..start + self.length]
     }
 
     /// The whole region, as it goes to the output.
     pub(super) fn region(&self) -> &[u8] {
-        &self.buffer[..self.group.table_len() + self.length]
+        &self.buffer[HEADER_LEN..HEADER_LEN + self.group.table_len() + self.length]
+    }
+
+    /// Header and region side by side, as group 0 goes to the output.
+    pub(super) fn with_header(&mut self, header: &[u8; HEADER_LEN]) -> &[u8] {
+        self.buffer[..HEADER_LEN].copy_from_slice(header);
+        &self.buffer[..HEADER_LEN + self.group.table_len() + self.length]
     }
 
     /// Offset of the plaintext byte behind the group's last one.
@@ -55,7 +73,7 @@ impl Job {
         let next = if self.is_last { 0 } else { self.group.successor().0 };
         let end = u32::try_from(self.length).expect("a group holds at most 262144 bytes");
         let table = Table { kind, next, undo_next: None, end, entries, undo: Vec::new() };
-        table.seal(keys, self.group, nonce, &mut self.buffer[..self.group.table_len()]);
+        table.seal(keys, self.group, nonce, &mut self.buffer[HEADER_LEN..][..self.group.table_len()]);
     }
 }
 
@@ -92,6 +110,15 @@ enum Cutter<'a> {
 }
 
 impl Producer<'_> {
+    /// Bytes of plaintext that group 0 will have at most.
+    pub(super) fn first_capacity(&self) -> usize {
+        let capacity = GroupIndex::ROOT.capacity();
+        match self.cutter {
+            Cutter::Stream { .. } => capacity,
+            Cutter::File { size } => usize::try_from(size).unwrap_or(usize::MAX).min(capacity),
+        }
+    }
+
     pub(super) fn produce(&mut self, job: &mut Job) -> Result<Produced, ContainerError> {
         if self.ended {
             return Ok(Produced::End);
@@ -100,7 +127,7 @@ impl Producer<'_> {
         let capacity = job.group.capacity();
         match &mut self.cutter {
             Cutter::Stream { reader, ahead } => {
-                let room = &mut job.buffer[job.group.table_len()..][..capacity];
+                let room = &mut job.buffer[HEADER_LEN + job.group.table_len()..][..capacity];
                 let carried = ahead.take();
                 let start = usize::from(carried.is_some());
                 room[..start].copy_from_slice(carried.as_slice());
