@@ -1,6 +1,6 @@
 //! The bounds that Waxseal sets itself, and whether a measurement keeps them.
 
-use crate::report::Series;
+use crate::report::{Ratio, Series};
 use crate::tools::Direction;
 
 /// A command that ends within this many milliseconds feels instant, and costs a script nothing.
@@ -31,12 +31,10 @@ impl Bound {
         Self { what, limit: format!("at most {}", shown(limit)), measured: shown(measured), holds: measured <= limit }
     }
 
-    fn at_least(what: String, measured: f64, limit: f64, unit: &str) -> Self {
-        Self {
-            limit: format!("at least {limit} {unit}"),
-            holds: measured >= limit,
-            ..Self::at_most(what, measured, limit, unit)
-        }
+    /// A bound on a ratio of times. What disturbs a run only ever adds to it, so the best runs decide.
+    fn times(what: String, ratio: Ratio, limit: f64) -> Self {
+        let measured = format!("{:.2} times (median {:.2})", ratio.best, ratio.median);
+        Self { measured, ..Self::at_most(what, ratio.best, limit, "times") }
     }
 }
 
@@ -46,11 +44,11 @@ pub(crate) fn large_file(direction: Direction, place: &str, mib: u64, all: &[Ser
     let ours = find(all, "waxseal");
     let user = ours.user().as_secs_f64();
     let mut bounds = vec![
-        Bound::at_most(what("time to cp"), ratio(ours, find(all, "cp")), 1.5, "times"),
+        Bound::times(what("time to cp"), Ratio::of(ours, find(all, "cp")), 1.5),
         Bound::at_most(what("user CPU for 1 GiB"), user * 1024.0 / mib as f64, USER_SECONDS_PER_GIB, "s"),
     ];
     if let Some(age) = all.iter().find(|series| series.name == "age") {
-        bounds.push(Bound::at_least(what("speed to age"), 1.0 / ratio(ours, age), 2.0, "times"));
+        bounds.push(Bound::times(what("time to age"), Ratio::of(ours, age), 0.5));
     }
     bounds
 }
@@ -58,13 +56,13 @@ pub(crate) fn large_file(direction: Direction, place: &str, mib: u64, all: &[Ser
 /// The bound of a pipe.
 pub(crate) fn pipe(direction: Direction, all: &[Series]) -> Bound {
     let what = format!("{}, stdin to stdout: time to cat", direction.word());
-    Bound::at_most(what, ratio(find(all, "waxseal"), find(all, "cat")), 1.3, "times")
+    Bound::times(what, Ratio::of(find(all, "waxseal"), find(all, "cat")), 1.3)
 }
 
 /// The bound of many small files.
 pub(crate) fn small_files(direction: Direction, place: &str, count: usize, all: &[Series]) -> Bound {
     let what = format!("{}, {place}, {count} files of 4 KiB: time to cp", direction.word());
-    Bound::at_most(what, ratio(find(all, "waxseal"), find(all, "cp")), 1.5, "times")
+    Bound::times(what, Ratio::of(find(all, "waxseal"), find(all, "cp")), 1.5)
 }
 
 /// The bounds of a range read and of start-up.
@@ -100,8 +98,4 @@ pub(crate) fn find<'a>(all: &'a [Series], name: &str) -> &'a Series {
 /// Whether a series is of our own program, and so counts for the memory bound.
 pub(crate) fn is_ours(series: &Series) -> bool {
     !["cp", "cat", "age", "rage"].contains(&series.name)
-}
-
-fn ratio(one: &Series, other: &Series) -> f64 {
-    one.wall().as_secs_f64() / other.wall().as_secs_f64()
 }

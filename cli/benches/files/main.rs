@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
-use crate::place::Place;
+use crate::place::{Medium, Place};
 use crate::report::Report;
 use crate::tools::Tools;
 
@@ -76,8 +76,8 @@ fn main() -> Outcome<()> {
         eprintln!("files: run by `cargo bench` only");
         return Ok(());
     }
-    let memory = Place::new("memory", &options.memory_dir, &options)?;
-    let disk = Place::new("disk", &options.dir, &options)?;
+    let memory = Place::new(Medium::Memory, &options.memory_dir, &options)?;
+    let disk = Place::new(Medium::Disk, &options.dir, &options)?;
     let tools = Tools::find(&disk)?;
     let mut report = Report::new(&options, &tools, &memory, &disk)?;
 

@@ -17,14 +17,33 @@ use crate::place::Place;
 pub(crate) struct Job {
     /// The contender's name in the report.
     pub(crate) name: &'static str,
-    /// The programs, each reading what the one before it writes. The last one writes to nowhere.
-    pub(crate) stages: Vec<Stage>,
-    /// The folder that the outputs go into. It is emptied before each run.
-    pub(crate) output: Option<PathBuf>,
-    /// Syncs the place's file system at the end, within the measured time.
-    pub(crate) synced: bool,
-    /// About how much memory a run fills: outputs and what the page cache keeps of them, in bytes.
-    pub(crate) fills: u64,
+    stages: Vec<Stage>,
+    inputs: Vec<PathBuf>,
+    output: Option<PathBuf>,
+    fills: u64,
+}
+
+impl Job {
+    /// Makes a job of programs that each read what the one before writes. The last one writes to nowhere.
+    pub(crate) fn new(name: &'static str, stages: impl Into<Vec<Stage>>) -> Self {
+        Self { name, stages: stages.into(), inputs: Vec::new(), output: None, fills: 0 }
+    }
+
+    /// Names the files that it reads: they are in the page cache when a run begins.
+    pub(crate) fn reading(self, inputs: &[PathBuf]) -> Self {
+        Self { inputs: inputs.to_vec(), ..self }
+    }
+
+    /// Names the folder that its outputs go into: it is empty when a run begins, and on a disk it is synced within the
+    /// measured time.
+    pub(crate) fn writing(self, folder: &Path) -> Self {
+        Self { output: Some(folder.to_owned()), ..self }
+    }
+
+    /// Says about how many bytes of memory a run fills, with its outputs and everything else.
+    pub(crate) fn filling(self, fills: u64) -> Self {
+        Self { fills, ..self }
+    }
 }
 
 /// A program and its arguments.
@@ -86,7 +105,7 @@ fn once(job: &Job, place: &Place) -> Outcome<Sample> {
     if let Some(output) = &job.output {
         empty(output)?;
     }
-    place.settle(job.fills)?;
+    place.settle(&job.inputs, job.fills)?;
 
     let began = Instant::now();
     let children = start(&job.stages)?;
@@ -98,7 +117,7 @@ fn once(job: &Job, place: &Place) -> Outcome<Sample> {
         sample.peak_kib = sample.peak_kib.max(used.peak_kib);
         sample.read += used.read;
     }
-    if job.synced {
+    if job.output.is_some() && place.is_disk() {
         place.sync()?;
     }
     sample.wall = began.elapsed();

@@ -8,10 +8,19 @@ use tempfile::TempDir;
 
 use crate::{Options, Outcome};
 
+/// What a file system is kept on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Medium {
+    /// Memory: no disk decides how fast it is.
+    Memory,
+    /// A disk: a comparison is fair only if everybody's outputs have reached it.
+    Disk,
+}
+
 /// A scratch folder on one file system.
 #[derive(Debug)]
 pub(crate) struct Place {
-    name: &'static str,
+    medium: Medium,
     scratch: TempDir,
     folder: File,
     memory: PathBuf,
@@ -20,16 +29,24 @@ pub(crate) struct Place {
 
 impl Place {
     /// Makes a scratch folder in `parent`.
-    pub(crate) fn new(name: &'static str, parent: &Path, options: &Options) -> Outcome<Self> {
+    pub(crate) fn new(medium: Medium, parent: &Path, options: &Options) -> Outcome<Self> {
         let scratch = TempDir::with_prefix_in("waxseal-bench-", parent)
             .map_err(|error| format!("cannot work in {}: {error}", parent.display()))?;
         let folder = File::open(scratch.path())?;
-        Ok(Self { name, scratch, folder, memory: options.memory_dir.clone(), cold: options.cold })
+        Ok(Self { medium, scratch, folder, memory: options.memory_dir.clone(), cold: options.cold })
     }
 
     /// The name in the report.
     pub(crate) fn name(&self) -> &'static str {
-        self.name
+        match self.medium {
+            Medium::Memory => "memory",
+            Medium::Disk => "disk",
+        }
+    }
+
+    /// Whether what is written here has to reach a disk.
+    pub(crate) fn is_disk(&self) -> bool {
+        self.medium == Medium::Disk
     }
 
     /// A path in the scratch folder.
@@ -43,10 +60,13 @@ impl Place {
     }
 
     /// Puts the machine at rest before a run, so that no contender pays for what another one left behind.
-    pub(crate) fn settle(&self, fills: u64) -> io::Result<()> {
+    pub(crate) fn settle(&self, inputs: &[PathBuf], fills: u64) -> io::Result<()> {
         self.sync()?;
         if self.cold {
             fs::write("/proc/sys/vm/drop_caches", "3")?;
+        } else {
+            // The system may have dropped what only some of the contenders read.
+            inputs.iter().try_for_each(|input| read_through(input))?;
         }
         self.take_memory(fills)
     }
@@ -83,6 +103,14 @@ impl Place {
         io::copy(&mut BufReader::with_capacity(1 << 16, noise).take(len), &mut file)?;
         file.flush()
     }
+}
+
+/// Reads a file for no other purpose than to have it in the page cache.
+fn read_through(path: &Path) -> io::Result<()> {
+    let mut file = File::open(path)?;
+    let mut buffer = vec![0; 1 << 17];
+    while file.read(&mut buffer)? > 0 {}
+    Ok(())
 }
 
 /// Checks that two files hold the same bytes: a fast program that decrypts wrongly has no place in a comparison.

@@ -10,6 +10,9 @@ use crate::place::Place;
 use crate::tools::Tools;
 use crate::{Options, Outcome, bounds};
 
+/// Bytes in a MiB.
+const MIB: f64 = 1_048_576.0;
+
 /// All samples of one contender.
 #[derive(Debug)]
 pub(crate) struct Series {
@@ -62,6 +65,23 @@ impl Series {
     }
 }
 
+/// How long one contender takes, in times of another.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ratio {
+    /// The ratio of the best runs.
+    pub(crate) best: f64,
+    /// The ratio of the median runs.
+    pub(crate) median: f64,
+}
+
+impl Ratio {
+    /// Compares `one` with `other`.
+    pub(crate) fn of(one: &Series, other: &Series) -> Self {
+        let ratio = |of: fn(&Series) -> Duration| of(one).as_secs_f64() / of(other).as_secs_f64();
+        Self { best: ratio(Series::best), median: ratio(Series::wall) }
+    }
+}
+
 /// What is printed at the end.
 #[derive(Debug)]
 pub(crate) struct Report {
@@ -85,20 +105,22 @@ impl Report {
 
     /// Adds a table that compares wall times with those of `baseline`.
     pub(crate) fn compare(&mut self, title: &str, baseline: &str, bytes: Option<u64>, all: &[Series]) {
-        let base = bounds::find(all, baseline).wall().as_secs_f64();
-        let speed =
-            |wall: f64| bytes.map_or("-".to_owned(), |bytes| format!("{:.0}", bytes as f64 / wall / 1_048_576.0));
-        let head = format!("median s | best s | MiB/s | user s | system s | peak MiB | to {baseline}");
+        let base = bounds::find(all, baseline);
+        let speed = |wall: f64| bytes.map_or("-".to_owned(), |bytes| format!("{:.0}", bytes as f64 / wall / MIB));
+        let head =
+            format!("best s | median s | best MiB/s | user s | system s | peak MiB | to {baseline}, best (median)");
         self.table(title, &head, all, |series| {
-            let wall = series.wall().as_secs_f64();
+            let ratio = Ratio::of(series, base);
             format!(
-                "{wall:.3} | {:.3} | {} | {:.3} | {:.3} | {:.1} | {:.2}",
+                "{:.3} | {:.3} | {} | {:.3} | {:.3} | {:.1} | {:.2} ({:.2})",
                 series.best().as_secs_f64(),
-                speed(wall),
+                series.wall().as_secs_f64(),
+                speed(series.best().as_secs_f64()),
                 series.user().as_secs_f64(),
                 series.system().as_secs_f64(),
                 series.peak_mib(),
-                wall / base,
+                ratio.best,
+                ratio.median,
             )
         });
     }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::slice;
 
 use crate::measure::{Job, Sample, Stage, in_turns};
 use crate::place::{Place, assert_same};
@@ -14,27 +15,23 @@ const SOME_MEMORY: u64 = 256 << 20;
 
 /// A large file, file to file, through every tool. On a disk, each is followed by a sync of the file system.
 pub(crate) fn files(options: &Options, tools: &Tools, place: &Place, report: &mut Report) -> Outcome<()> {
-    let synced = place.name() == "disk";
-    let fills = (options.size << 20) + SOME_MEMORY;
-    let plain = place.path("plain");
+    let (plain, output) = (place.path("plain"), place.path("out"));
     place.random_file(&plain, options.size << 20, 1)?;
-    let output = place.path("out");
-    let job = |tool: Tool, stage: Stage| Job {
-        name: tool.name(),
-        stages: vec![stage],
-        output: Some(output.clone()),
-        synced,
-        fills,
-    };
-
     let sealed = |tool: Tool| place.path(tool.name()).with_extension("wax");
+
     for direction in [Direction::Encrypt, Direction::Decrypt] {
-        let input = |tool: Tool| match direction {
-            Direction::Decrypt if tool != Tool::Cp => sealed(tool),
-            _ => plain.clone(),
+        let job = |tool: Tool| {
+            let input = match direction {
+                Direction::Decrypt if tool != Tool::Cp => sealed(tool),
+                _ => plain.clone(),
+            };
+            let stage = tools.file_to_file(tool, direction, &input, &output.join("file"));
+            Job::new(tool.name(), [stage])
+                .reading(&[input])
+                .writing(&output)
+                .filling((options.size << 20) + SOME_MEMORY)
         };
-        let command = |tool: Tool| tools.file_to_file(tool, direction, &input(tool), &output.join("file"));
-        let jobs: Vec<Job> = tools.present().map(|tool| job(tool, command(tool))).collect();
+        let jobs: Vec<Job> = tools.present().map(job).collect();
         let series = measured(&jobs, options.runs, place)?;
         for bound in bounds::large_file(direction, place.name(), options.size, &series) {
             report.bound(bound);
@@ -44,7 +41,7 @@ pub(crate) fn files(options: &Options, tools: &Tools, place: &Place, report: &mu
 
         // What the next direction reads, and the proof that this one wrote what it should have.
         for tool in tools.present().filter(|tool| *tool != Tool::Cp) {
-            in_turns(&[job(tool, command(tool))], 1, place)?;
+            in_turns(&[job(tool)], 1, place)?;
             match direction {
                 Direction::Encrypt => fs::rename(output.join("file"), sealed(tool))?,
                 Direction::Decrypt => assert_same(&plain, &output.join("file"))?,
@@ -63,12 +60,10 @@ pub(crate) fn pipes(options: &Options, tools: &Tools, place: &Place, report: &mu
     once(tools.file_to_file(Tool::Waxseal, Direction::Encrypt, &plain, &sealed), place)?;
 
     for (direction, input) in [(Direction::Encrypt, &plain), (Direction::Decrypt, &sealed)] {
-        let between = |name: &'static str, stage: Stage| Job {
-            name,
-            stages: vec![Stage::new("cat").args([input]), stage, Stage::new("cat")],
-            output: None,
-            synced: false,
-            fills: SOME_MEMORY,
+        let between = |name: &'static str, stage: Stage| {
+            Job::new(name, [Stage::new("cat").args([input]), stage, Stage::new("cat")])
+                .reading(slice::from_ref(input))
+                .filling(SOME_MEMORY)
         };
         let waxseal = between("waxseal", tools.waxseal(direction.word()).args(["-q"]));
         let series = measured(&[waxseal, between("cat", Stage::new("cat"))], options.runs, place)?;
@@ -81,7 +76,6 @@ pub(crate) fn pipes(options: &Options, tools: &Tools, place: &Place, report: &mu
 
 /// Many small files in one process, against `cp` of the same list.
 pub(crate) fn small(options: &Options, tools: &Tools, place: &Place, report: &mut Report) -> Outcome<()> {
-    let (synced, fills) = (place.name() == "disk", SOME_MEMORY);
     let (plain, sealed, output) = (place.path("small"), place.path("small-sealed"), place.path("out"));
     fs::create_dir_all(&plain)?;
     fs::create_dir_all(&sealed)?;
@@ -90,16 +84,12 @@ pub(crate) fn small(options: &Options, tools: &Tools, place: &Place, report: &mu
     let containers: Vec<PathBuf> = listed(&sealed)?;
 
     for (direction, inputs) in [(Direction::Encrypt, &files), (Direction::Decrypt, &containers)] {
-        let job = |name: &'static str, stage: Stage| Job {
-            name,
-            stages: vec![stage],
-            output: Some(output.clone()),
-            synced,
-            fills,
+        let job = |name: &'static str, stage: Stage, inputs: &[PathBuf]| {
+            Job::new(name, [stage]).reading(inputs).writing(&output).filling(SOME_MEMORY)
         };
         let jobs = [
-            job("waxseal", waxseal_into(tools, direction, &output, inputs)),
-            job("cp", Stage::new("cp").args(["-t"]).args([&output]).args(&files)),
+            job("waxseal", waxseal_into(tools, direction, &output, inputs), inputs),
+            job("cp", Stage::new("cp").args(["-t"]).args([&output]).args(&files), &files),
         ];
         let series = measured(&jobs, options.runs, place)?;
         report.bound(bounds::small_files(direction, place.name(), options.files, &series));
@@ -124,14 +114,12 @@ pub(crate) fn range(options: &Options, tools: &Tools, place: &Place, report: &mu
     File::options().write(true).open(&plain)?.set_len(len)?;
     once(tools.file_to_file(Tool::Waxseal, Direction::Encrypt, &plain, &large), place)?;
 
-    let job =
-        |name: &'static str, stage: Stage| Job { name, stages: vec![stage], output: None, synced: false, fills: 0 };
     let cat = |offset: u64, file: &Path| tools.waxseal("cat").args([format!("--range={offset}:4096")]).args([file]);
     let jobs = [
-        job("cat, very large container", cat(len / 2 + 4096 * 17, &large)),
-        job("cat, one chunk in all", cat(0, &little)),
-        job("inspect", tools.waxseal("inspect").args([&large])),
-        job("--version", Stage::new(env!("CARGO_BIN_EXE_waxseal")).args(["--version"])),
+        Job::new("cat, very large container", [cat(len / 2 + 4096 * 17, &large)]),
+        Job::new("cat, one chunk in all", [cat(0, &little)]),
+        Job::new("inspect", [tools.waxseal("inspect").args([&large])]),
+        Job::new("--version", [Stage::new(env!("CARGO_BIN_EXE_waxseal")).args(["--version"])]),
     ];
     // These take milliseconds, so more runs cost nothing and steady the median.
     let series = measured(&jobs, options.runs * 4, place)?;
@@ -147,7 +135,7 @@ fn measured(jobs: &[Job], runs: usize, place: &Place) -> Outcome<Vec<Series>> {
 
 /// Runs a command for what it makes, not for its time.
 fn once(stage: Stage, place: &Place) -> Outcome<Vec<Vec<Sample>>> {
-    in_turns(&[Job { name: "preparing", stages: vec![stage], output: None, synced: false, fills: 0 }], 1, place)
+    in_turns(&[Job::new("preparing", [stage])], 1, place)
 }
 
 fn waxseal_into(tools: &Tools, direction: Direction, folder: &Path, inputs: &[PathBuf]) -> Stage {
