@@ -8,6 +8,7 @@ mod batch;
 mod holes;
 mod repair;
 mod resize;
+mod rules;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,8 @@ use crate::random::Container;
 use crate::read::Interrupted;
 use crate::table::{Freshness, Root};
 
+#[cfg(test)]
+pub(crate) use self::rules::Rule;
 use self::tables::Changed;
 
 /// Chunks that are collected before they are written: 16 MiB of them.
@@ -61,6 +64,8 @@ pub struct Editor<B> {
     len: u64,
     /// Whether the storage failed in the middle of a batch, so that memory and disk may differ.
     broken: bool,
+    #[cfg(test)]
+    without: Option<Rule>,
 }
 
 impl<B: Backing> Editor<B> {
@@ -86,6 +91,8 @@ impl<B: Backing> Editor<B> {
             dirty: BTreeMap::new(),
             len: 0,
             broken: true,
+            #[cfg(test)]
+            without: None,
         };
         editor.mend()?;
         Ok(editor)

@@ -8,3 +8,4 @@ mod crashes;
 mod editing;
 mod round_trips;
 mod tampering;
+mod versions;

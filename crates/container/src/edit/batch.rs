@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::rules::Rule;
 use super::tables::durable_versions;
 use super::{Editor, MAX_CHANGED_TABLES, Page, place_of};
 use crate::error::ContainerError;
@@ -26,7 +27,10 @@ impl<B: Backing> Editor<B> {
     pub(super) fn write_batch(&mut self, dirty: &BTreeMap<u64, Page>, new_len: u64) -> Result<(), ContainerError> {
         let new_len = new_len.max(self.root.len);
         // W8: what was cut off must be gone before something else grows there.
-        if (new_len > self.root.len && self.shrunk) || self.changed.len() >= MAX_CHANGED_TABLES {
+        if new_len > self.root.len && self.shrunk {
+            self.barrier_for(Rule::CutBeforeGrowth)?;
+        }
+        if self.changed.len() >= MAX_CHANGED_TABLES {
             self.barrier()?;
         }
         let mut chunks: BTreeMap<u64, Page> = dirty.iter().map(|(number, page)| (*number, page.clone())).collect();
@@ -51,7 +55,7 @@ impl<B: Backing> Editor<B> {
             self.set_file_size()?;
         }
         if at_stake {
-            self.barrier()?;
+            self.barrier_for(Rule::TableBeforeOverwrite)?;
         }
         self.write_chunks(&outgoing)
     }
@@ -88,10 +92,10 @@ impl<B: Backing> Editor<B> {
                 index >= table.chunks() || table.entries[index].is_hole() || covered < len.min((number + 1) * page)
             });
             if is_gap {
-                self.barrier()?;
+                self.barrier_for(Rule::FlightBeforeGap)?;
                 (self.root.floor, self.root.high) = (len, len);
                 self.write_root()?;
-                return self.barrier();
+                return self.barrier_for(Rule::FlightBeforeGap);
             }
         }
         Ok(())
@@ -130,7 +134,7 @@ impl<B: Backing> Editor<B> {
                 must_wait = true;
             }
         }
-        if must_wait { self.barrier() } else { Ok(()) }
+        if must_wait { self.barrier_for(Rule::LinkBeforeLink) } else { Ok(()) }
     }
 
     /// W3: where a table would have more undo items than it has room for, a barrier leaves one of each chunk at most.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::rules::Rule;
 use super::{Editor, chunk_of, place_of};
 use crate::error::ContainerError;
 use crate::geometry::{CHUNK_LEN, GroupIndex};
@@ -107,7 +108,7 @@ impl<B: Backing> Editor<B> {
             self.write_table(group)?;
         }
         self.see_root();
-        self.barrier()?;
+        self.barrier_for(Rule::TableBeforePunch)?;
         for place in places {
             self.zero(place.start, place.end - place.start)?;
         }

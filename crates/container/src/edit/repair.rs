@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::rules::Rule;
 use super::{Editor, MAX_CHANGED_TABLES, Page};
 use crate::error::ContainerError;
 use crate::geometry::{CHUNK_LEN, GroupIndex, file_size};
@@ -146,12 +147,12 @@ impl<B: Backing> Editor<B> {
         if self.root.settled {
             return self.barrier();
         }
-        self.barrier()?;
+        self.barrier_for(Rule::DataBeforeCleanTables)?;
         for group in self.unclean.clone().into_iter().filter(|group| *group != 0).map(GroupIndex) {
             self.table_mut(group)?;
             self.write_table(group)?;
         }
-        self.barrier()?;
+        self.barrier_for(Rule::CleanTablesBeforeCommit)?;
         (self.root.floor, self.root.high) = (self.root.len, self.root.len);
         let mut hash = self.root.hash;
         for (group, freshness) in std::mem::take(&mut self.pending) {

@@ -1,5 +1,6 @@
 //! Changing the length: rules W7 and W8.
 
+use super::rules::Rule;
 use super::tables::durable_versions;
 use super::{Editor, Page, chunk_of, place_of};
 use crate::error::ContainerError;
@@ -22,7 +23,7 @@ impl<B: Backing> Editor<B> {
         }
         // What is in flight has to arrive before the floor may pass it.
         if self.root.floor != self.root.len || self.durable_floor != self.root.len {
-            self.barrier()?;
+            self.barrier_for(Rule::FlightBeforeFloor)?;
             self.root.floor = self.root.len;
         }
         if len > self.root.len { self.grow(len) } else { self.shrink(len) }
@@ -31,7 +32,7 @@ impl<B: Backing> Editor<B> {
     /// W7.
     fn grow(&mut self, len: u64) -> Result<(), ContainerError> {
         if self.shrunk {
-            self.barrier()?;
+            self.barrier_for(Rule::CutBeforeGrowth)?;
         }
         self.unsettle()?;
         (self.root.len, self.root.floor, self.root.high) = (len, len, self.root.high.max(len));
@@ -53,7 +54,7 @@ impl<B: Backing> Editor<B> {
             self.changed_mut(GroupIndex::ROOT).versions.clear();
         }
         self.write_root()?;
-        self.barrier()?;
+        self.barrier_for(Rule::RootBeforeTableCut)?;
 
         self.forget_behind(last);
         if len > 0 {
@@ -145,9 +146,9 @@ impl<B: Backing> Editor<B> {
         let entry = self.seal_chunk(linking, index, &mut page, length)?;
         self.table_mut(linking)?.entries[index] = entry;
         self.write_table(linking)?;
-        self.barrier()?;
+        self.barrier_for(Rule::TableBeforeTail)?;
         self.write(&page[..length], linking.chunk_offset(index))?;
         self.changed_mut(linking).versions.entry(index).or_default().push((entry, length));
-        self.barrier()
+        self.barrier_for(Rule::TailBeforeCut)
     }
 }

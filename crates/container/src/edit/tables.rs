@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::rules::Rule;
 use super::{Editor, Page};
 use crate::error::ContainerError;
 use crate::geometry::{CHUNK_LEN, GroupIndex, file_size};
@@ -144,7 +145,7 @@ impl<B: Backing> Editor<B> {
         }
         self.root.settled = false;
         self.write_root()?;
-        self.barrier()
+        self.barrier_for(Rule::UnsettledBeforeChange)
     }
 
     /// Waits until everything written is on disk. Of each chunk only the last stored version is left then.

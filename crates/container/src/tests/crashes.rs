@@ -6,6 +6,7 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 use super::editing::{Operation, contents, editor, operation, reopen};
 use super::simulator::{Choices, Event, RecordingFile, apply};
 use super::support::*;
+use crate::edit::Rule;
 use crate::{CHUNK_LEN, Interrupted, Suite};
 
 /// Every content that a container may have after a cut: what was last synced, and every one since.
@@ -42,9 +43,10 @@ struct History {
     contents: Vec<Vec<u8>>,
 }
 
-/// Runs operations on a container whose storage records them.
-fn history(suite: Suite, initial: &[u8], operations: &[Operation]) -> History {
+/// Runs operations on a container whose storage records them, with a rule taken out or with none.
+fn history(suite: Suite, initial: &[u8], operations: &[Operation], without: Option<Rule>) -> History {
     let mut editor = editor(suite, initial);
+    without.into_iter().for_each(|rule| editor.take_out(rule));
     editor.backing().record();
     let mut contents = vec![initial.to_vec()];
     for operation in operations {
@@ -53,12 +55,15 @@ fn history(suite: Suite, initial: &[u8], operations: &[Operation]) -> History {
         contents.push(content);
         editor.backing().push(Event::Began(contents.len() - 1));
         operation.apply(&mut editor).unwrap();
-        if matches!(operation, Operation::Sync | Operation::Settle) {
-            editor.backing().push(Event::Synced(contents.len() - 1));
-        }
+        editor.backing().push(match operation {
+            Operation::SetLen(_) | Operation::Flush | Operation::Reopen => Event::Flushed(contents.len() - 1),
+            Operation::Sync | Operation::Settle => Event::Synced(contents.len() - 1),
+            _ => Event::Buffered,
+        });
         if matches!(operation, Operation::Reopen) {
             let file = editor.into_backing();
             editor = reopen(file);
+            without.into_iter().for_each(|rule| editor.take_out(rule));
         }
     }
     let (base, events) = editor.backing().recorded();
@@ -111,17 +116,19 @@ type Check<'a> = dyn FnMut(&[u8], Allowed<'_>, &mut TestRng) -> Result<(), Strin
 
 /// Builds the states that a kill or a power cut can leave at every moment, and checks each.
 ///
-/// A kill leaves any prefix of the events. A power cut leaves any choice of page versions since the last barrier: all of
+/// A kill leaves any prefix of the events, and what was flushed survives it. A power cut leaves any choice of page versions since the last barrier: all of
 /// them where they are few, and `samples` of them where they are many.
 fn cut_everywhere(history: &History, rng: &mut TestRng, samples: u64, check: &mut Check<'_>) -> Result<(), String> {
     let (mut durable, mut now) = (history.base.clone(), history.base.clone());
-    let (mut first, mut last, mut since) = (0, 0, 0);
+    let (mut flushed, mut synced, mut last, mut since) = (0, 0, 0, 0);
     for (at, event) in history.events.iter().enumerate() {
         match event {
             Event::Began(content) => last = *content,
-            Event::Synced(content) => first = *content,
+            Event::Buffered => {}
+            Event::Flushed(content) => flushed = *content,
+            Event::Synced(content) => (flushed, synced) = (*content, *content),
             Event::Barrier => {
-                let allowed = Allowed(&history.contents[first..=last]);
+                let allowed = Allowed(&history.contents[synced..=last]);
                 let choices = Choices::new(&durable, &history.events[since..at]);
                 let count = choices.count();
                 for number in 0..count.min(samples) {
@@ -136,12 +143,12 @@ fn cut_everywhere(history: &History, rng: &mut TestRng, samples: u64, check: &mu
             }
             Event::Write { .. } | Event::Size(_) => {
                 apply(&mut now, event);
-                let allowed = Allowed(&history.contents[first..=last]);
+                let allowed = Allowed(&history.contents[flushed..=last]);
                 check(&now, allowed, rng).map_err(|why| format!("kill after event {at} {}: {why}", event.shown()))?;
             }
         }
     }
-    let allowed = Allowed(&history.contents[first..=last]);
+    let allowed = Allowed(&history.contents[synced..=last]);
     let choices = Choices::new(&durable, &history.events[since..]);
     for _ in 0..samples {
         let state = choices.build(|versions| rng.random_range(0..versions));
@@ -193,7 +200,7 @@ proptest! {
         second_suite in any::<bool>(),
     ) {
         let suite = Suite::ALL[usize::from(second_suite)];
-        let history = history(suite, &plaintext(initial), &operations);
+        let history = history(suite, &plaintext(initial), &operations, None);
         let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
         let result = cut_everywhere(&history, &mut rng, 24, &mut survives);
         prop_assert!(result.is_ok(), "{}", result.unwrap_err());
@@ -222,4 +229,67 @@ proptest! {
         editor.settle().unwrap();
         prop_assert!(open_file(&editor.into_backing().bytes(), Interrupted::Refuse).unwrap() == expected);
     }
+}
+
+/// Operations that break without a rule, each with the length of the container that they begin with.
+fn why_needed(rule: Rule) -> (usize, Vec<Operation>) {
+    use Operation::{Flush, Punch, SetLen, Settle, Sync};
+    let write = |offset, length, byte| Operation::Write { offset, length, byte };
+    match rule {
+        Rule::TableBeforeOverwrite => (9000, vec![write(0, 100, 1), Flush]),
+        Rule::LinkBeforeLink => {
+            (0, vec![SetLen(900_000), Sync, write(660_000, 10, 1), Flush, write(200_000, 10, 2), Flush])
+        }
+        Rule::FlightBeforeGap => (0, vec![write(11_020, 4096, 1), Flush, write(1100, 189, 2), Flush]),
+        Rule::FlightBeforeFloor => (0, vec![write(9000, 200, 1), Flush, SetLen(20_000)]),
+        Rule::RootBeforeTableCut => (150_000, vec![SetLen(139_264)]),
+        Rule::TableBeforeTail | Rule::TailBeforeCut => (131_072, vec![SetLen(5985)]),
+        Rule::CutBeforeGrowth => (135_000, vec![SetLen(6658), write(136_708, 206, 1), Flush]),
+        Rule::TableBeforePunch => (9000, vec![Punch { offset: 3048, length: 7618 }]),
+        Rule::UnsettledBeforeChange => (0, vec![SetLen(11_285)]),
+        Rule::DataBeforeCleanTables | Rule::CleanTablesBeforeCommit => (135_000, vec![write(133_000, 240, 1), Settle]),
+    }
+}
+
+#[test]
+fn without_any_one_of_its_ordering_rules_the_protocol_breaks() {
+    for rule in Rule::ALL {
+        let (initial, operations) = why_needed(rule);
+        for without in [None, Some(rule)] {
+            let history = history(Suite::default(), &plaintext(initial), &operations, without);
+            let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
+            let result =
+                cut_everywhere(&history, &mut rng, 300, &mut |image, allowed, _| allowed.check(&recovered(image)?));
+            assert_eq!(result.is_err(), without.is_some(), "without {without:?}, for {rule:?}: {result:?}");
+        }
+    }
+}
+
+/// Every cut of a history, with the recovery interrupted as well.
+fn assert_survives(initial: usize, operations: &[Operation]) {
+    let history = history(Suite::default(), &plaintext(initial), operations, None);
+    let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[9; 32]);
+    let result = cut_everywhere(&history, &mut rng, 64, &mut |image, allowed, rng| {
+        let found = recovered(image)?;
+        allowed.check(&found)?;
+        resumed(image, &found)?;
+        second_cut(image, &found, rng)
+    });
+    result.unwrap();
+}
+
+#[test]
+fn regression_a_settled_container_whose_size_grew_before_its_root_was_unsettled() {
+    assert_survives(0, &[Operation::SetLen(1)]);
+}
+
+#[test]
+fn regression_a_second_cut_while_a_truncation_within_a_chunk_is_repaired() {
+    let write = Operation::Write { offset: 126_000, length: 5399, byte: 1 };
+    assert_survives(4096, &[write, Operation::Sync, Operation::SetLen(126_000)]);
+}
+
+#[test]
+fn regression_a_table_that_nothing_refers_to_is_not_taken_up_by_the_repair() {
+    assert_survives(0, &[Operation::Sync, Operation::ZeroRange { offset: 131_073, length: 4096 }]);
 }

@@ -192,3 +192,9 @@ fn a_settled_container_that_is_opened_and_settled_again_is_not_written() {
     editor.settle().unwrap();
     assert!(editor.into_backing().bytes() == before);
 }
+
+#[test]
+fn regression_a_hole_at_the_end_counts_after_a_kill() {
+    let write = Operation::Write { offset: 131_071, length: 1, byte: 0 };
+    run(Suite::default(), b"", &[write, Operation::Punch { offset: 120_000, length: 11_072 }, Operation::Reopen]);
+}

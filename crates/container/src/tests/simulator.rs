@@ -32,6 +32,10 @@ pub(super) enum Event {
     Barrier,
     /// An operation began that leads to the content of this number.
     Began(usize),
+    /// A write was taken, and may be in memory only.
+    Buffered,
+    /// The content of this number was reported to survive a kill.
+    Flushed(usize),
     /// The content of this number was reported to be on disk.
     Synced(usize),
 }
@@ -176,7 +180,7 @@ pub(super) fn apply(image: &mut Vec<u8>, event: &Event) {
     match event {
         Event::Write { offset, bytes } => put(image, *offset, bytes),
         Event::Size(size) => image.resize(usize::try_from(*size).unwrap(), 0),
-        Event::Barrier | Event::Began(_) | Event::Synced(_) => {}
+        _ => {}
     }
 }
 
@@ -259,10 +263,10 @@ impl Choices {
     }
 }
 
-fn page_of(offset: u64) -> u64 {
+pub(super) fn page_of(offset: u64) -> u64 {
     if offset < 4096 { offset / 2048 * 2048 } else { offset / 4096 * 4096 }
 }
 
-fn page_len(page: u64) -> usize {
+pub(super) fn page_len(page: u64) -> usize {
     if page < 4096 { 2048 } else { 4096 }
 }
