@@ -79,6 +79,12 @@ impl<B: ReadAt> Container<B> {
         self.len == 0
     }
 
+    /// Whether the last writer was interrupted, so that what can be read is what was recovered.
+    #[must_use]
+    pub fn is_recovered(&self) -> bool {
+        self.runs.is_some()
+    }
+
     /// The verified header.
     #[must_use]
     pub fn header(&self) -> &Header {

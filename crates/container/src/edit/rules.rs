@@ -48,7 +48,6 @@ impl<B: Backing> Editor<B> {
     }
 
     #[cfg(not(test))]
-
     fn is_taken_out(&self, _rule: Rule) -> bool {
         false
     }
