@@ -19,6 +19,7 @@ mod pipeline;
 mod random;
 mod read;
 mod suite;
+mod survey;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -32,4 +33,5 @@ pub use io::{Backing, ReadAt, Sink, Source, WriteAt};
 pub use random::Container;
 pub use read::{Interrupted, Opened};
 pub use suite::{Suite, UnknownSuite};
+pub use survey::{Loss, Survey};
 pub use write::{Sealed, Sealer};

@@ -40,31 +40,45 @@ impl<B: ReadAt> Container<B> {
     /// The root or the size of the file is damaged; the last writer was interrupted and that is to be refused; reading
     /// fails.
     pub fn open(unlocked: Unlocked, backing: B, interrupted: Interrupted) -> Result<Self, ContainerError> {
-        let bounds = Bounds { settled: false, len: 0, floor: 0, generation: 0 };
-        let tables = TableCache::new();
-        let mut container = Self { backing, unlocked, bounds, len: 0, size: 0, runs: None, tables };
+        let mut container = Self::new(unlocked, backing);
         container.load(interrupted)?;
         Ok(container)
     }
 
+    /// A container of which nothing has been read yet.
+    pub(crate) fn new(unlocked: Unlocked, backing: B) -> Self {
+        let bounds = Bounds { settled: false, len: 0, floor: 0, generation: 0 };
+        Self { backing, unlocked, bounds, len: 0, size: 0, runs: None, tables: TableCache::new() }
+    }
+
     /// Takes everything from the backing anew, and returns the root.
     pub(crate) fn load(&mut self, interrupted: Interrupted) -> Result<(Table, Root), ContainerError> {
-        self.size = self.backing.size().map_err(ContainerError::Read)?;
-        let mut page = vec![0; GroupIndex::ROOT.table_len()];
-        let offset = GroupIndex::ROOT.table_offset();
-        let read = read_full_at(&self.backing, &mut page, offset).map_err(ContainerError::Read)?;
-        let (page, _) = split_region(GroupIndex::ROOT, &mut page[..read])?;
-        let (table, root) = open_root(&self.unlocked.keys, interrupted, page)?;
+        let (table, root) = self.load_root(interrupted)?;
         check_size(&root, (root.len != STREAM).then_some(root.len), self.size)?;
-        self.bounds = Bounds::of(&root);
         check_table(GroupIndex::ROOT, &self.bounds, &table)?;
-        (self.len, self.runs, self.tables) = (root.len, None, TableCache::new());
         if !root.settled {
             self.recover(Chain::new(&root))?;
         } else if root.len == STREAM {
             self.len = self.stream_len()?;
         }
         Ok((table, root))
+    }
+
+    /// Takes the root from the backing, and forgets everything else.
+    pub(crate) fn load_root(&mut self, interrupted: Interrupted) -> Result<(Table, Root), ContainerError> {
+        self.size = self.backing.size().map_err(ContainerError::Read)?;
+        let mut page = vec![0; GroupIndex::ROOT.table_len()];
+        let offset = GroupIndex::ROOT.table_offset();
+        let read = read_full_at(&self.backing, &mut page, offset).map_err(ContainerError::Read)?;
+        let (page, _) = split_region(GroupIndex::ROOT, &mut page[..read])?;
+        let (table, root) = open_root(&self.unlocked.keys, interrupted, page)?;
+        (self.bounds, self.len, self.runs, self.tables) = (Bounds::of(&root), root.len, None, TableCache::new());
+        Ok((table, root))
+    }
+
+    /// Size of the file in bytes, when it was opened.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
     }
 
     /// Length of the plaintext in bytes.
@@ -201,12 +215,19 @@ impl<B: ReadAt> Container<B> {
             let damage = Damage::TableMissing { group };
             Err(ContainerError::damaged(GroupIndex(group).table_offset(), damage))
         };
+        let scanned = self.tables.scanned();
         for before in (0..group.0).rev().map(GroupIndex) {
+            // An earlier scan came down from here: what it found is the nearest table for this one as well.
+            let before = match scanned {
+                Some((found, from)) if before.0 < from && found <= before.0 => GroupIndex(found),
+                _ => before,
+            };
             let table = match self.tables.get(before) {
                 Some(known) => known,
                 None => self.load_table(before)?.map(Arc::new),
             };
             if let Some(table) = table {
+                self.tables.set_scanned(before.0, group.0);
                 return match table.next {
                     0 => Ok((before.0 + 1, u64::MAX)),
                     next if next > group.0 => Ok((before.0 + 1, next - 1)),
@@ -239,7 +260,7 @@ impl<B: ReadAt> Container<B> {
     }
 
     /// Reads an interrupted container once: which groups count, and where it ends.
-    fn recover(&mut self, mut chain: Chain) -> Result<(), ContainerError> {
+    pub(crate) fn recover(&mut self, mut chain: Chain) -> Result<(), ContainerError> {
         let mut runs: Vec<(u64, u64)> = Vec::new();
         let mut region = vec![0; MAX_REGION_LEN];
         let mut group = GroupIndex::ROOT;

@@ -7,5 +7,6 @@ mod crafted;
 mod crashes;
 mod editing;
 mod round_trips;
+mod surveys;
 mod tampering;
 mod versions;

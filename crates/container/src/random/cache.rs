@@ -14,6 +14,8 @@ const CAPACITY: usize = 64;
 pub(crate) struct TableCache {
     known: Mutex<VecDeque<Known>>,
     pinned: BTreeMap<u64, Arc<Table>>,
+    /// The last search for the nearest table before a group: the group that has it, and the group it was for.
+    scanned: Mutex<Option<(u64, u64)>>,
 }
 
 /// One table, or a run of groups without any.
@@ -26,7 +28,11 @@ struct Known {
 
 impl TableCache {
     pub(crate) fn new() -> Self {
-        Self { known: Mutex::new(VecDeque::with_capacity(CAPACITY)), pinned: BTreeMap::new() }
+        Self {
+            known: Mutex::new(VecDeque::with_capacity(CAPACITY)),
+            pinned: BTreeMap::new(),
+            scanned: Mutex::new(None),
+        }
     }
 
     /// What is known of a group: its table, or that it has none.
@@ -51,9 +57,20 @@ impl TableCache {
         known.push_back(Known { first, last, table });
     }
 
+    /// The last search for the nearest table before a group: the group that has it, and the group it was for.
+    pub(crate) fn scanned(&self) -> Option<(u64, u64)> {
+        *self.scanned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the outcome of a search, so that one from further on need not go over the same tables.
+    pub(crate) fn set_scanned(&self, found: u64, from: u64) {
+        *self.scanned.lock().unwrap_or_else(PoisonError::into_inner) = Some((found, from));
+    }
+
     /// Pins a table that is about to change, and forgets what else was known of its group.
     pub(crate) fn pin(&mut self, group: u64, table: Arc<Table>) -> &mut Table {
         self.lock().retain(|known| !(known.first..=known.last).contains(&group));
+        *self.scanned.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
         Arc::make_mut(self.pinned.entry(group).insert_entry(table).into_mut())
     }
 
@@ -72,6 +89,7 @@ impl TableCache {
     /// Forgets every group from `first` on.
     pub(crate) fn forget_from(&mut self, first: u64) {
         self.lock().retain(|known| known.last < first);
+        *self.scanned.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
         self.pinned.retain(|group, _| *group < first);
     }
 

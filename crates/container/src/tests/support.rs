@@ -7,8 +7,7 @@ use std::sync::Mutex;
 use waxseal_key_service::{DataKey, EncryptedDataKey, EncryptionContext, Provider};
 
 use crate::{
-    Container, ContainerError, Core, Header, Interrupted, Opened, ReadAt, Sealer, Sink, Source, Suite, Unlocked,
-    WriteAt,
+    Container, ContainerError, Core, Header, Interrupted, Opened, Sealer, Sink, Source, Suite, Unlocked, WriteAt,
 };
 
 pub(super) const KEY: [u8; 32] = [0x5a; 32];
@@ -111,16 +110,6 @@ impl WriteAt for MemoryFile {
     fn set_len(&self, size: u64) -> io::Result<()> {
         self.0.lock().unwrap().resize(usize::try_from(size).unwrap(), 0);
         Ok(())
-    }
-}
-
-impl ReadAt for &[u8] {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        (**self).read_at(buffer, offset)
-    }
-
-    fn size(&self) -> io::Result<u64> {
-        (**self).size()
     }
 }
 
