@@ -7,6 +7,7 @@ use crate::error::{ContainerError, Damage};
 use crate::geometry::GroupIndex;
 use crate::group::{Bounds, GroupFacts};
 use crate::keys::{ContentKeys, FreshnessHash};
+use crate::read::meaningful_size;
 use crate::table::{Root, STREAM};
 
 /// What a group adds to the plaintext: first zeros, then bytes from its region.
@@ -28,6 +29,8 @@ pub(crate) struct Chain {
     undo_next: Option<u64>,
     /// Plaintext bytes released so far.
     position: u64,
+    /// Bytes of the file that can mean anything.
+    largest: u64,
 }
 
 /// Which group comes next.
@@ -50,6 +53,7 @@ impl Chain {
             expected: Expected::Group(0),
             undo_next: None,
             position: 0,
+            largest: meaningful_size(root, u64::MAX),
         }
     }
 
@@ -103,6 +107,11 @@ impl Chain {
     /// Whether `group` is the one that the chain leads to.
     pub(crate) fn expects(&self, group: GroupIndex) -> bool {
         self.expected == Expected::Group(group.0)
+    }
+
+    /// Bytes of a file of this size that can mean anything.
+    pub(crate) fn meaningful_size(&self, size: u64) -> u64 {
+        size.min(self.largest)
     }
 
     /// Plaintext bytes released so far.
@@ -178,6 +187,7 @@ impl Chain {
     }
 }
 
-fn missing(group: GroupIndex) -> ContainerError {
+/// The error for a table that has to be there.
+pub(crate) fn missing(group: GroupIndex) -> ContainerError {
     ContainerError::damaged(group.table_offset(), Damage::TableMissing { group: group.0 })
 }

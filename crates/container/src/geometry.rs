@@ -66,7 +66,9 @@ impl GroupIndex {
     pub(crate) fn table_offset(self) -> u64 {
         match self.0.checked_sub(1) {
             None => HEADER_LEN as u64,
-            Some(rest) => PAGE * (1 + FIRST_GROUP_CHUNKS as u64) + PAGE * GROUP_PAGES * rest,
+            Some(rest) => {
+                (PAGE * (1 + FIRST_GROUP_CHUNKS as u64)).saturating_add((PAGE * GROUP_PAGES).saturating_mul(rest))
+            }
         }
     }
 
@@ -91,7 +93,8 @@ impl GroupIndex {
     }
 }
 
-/// The file size of a container that holds `plaintext_len` bytes: F in SPEC.md.
+/// The file size of a container that holds `plaintext_len` bytes: F in SPEC.md. Lengths above [`MAX_PLAINTEXT_LEN`] have none,
+/// and give at least that of the largest.
 ///
 /// ```
 /// assert_eq!(waxseal_container::file_size(0), 4096);
@@ -101,7 +104,7 @@ impl GroupIndex {
 pub fn file_size(plaintext_len: u64) -> u64 {
     let Some(last_byte) = plaintext_len.checked_sub(1) else { return PAGE };
     let group = GroupIndex::of_plaintext(last_byte);
-    group.table_offset() + group.table_len() as u64 + (plaintext_len - group.plaintext_start())
+    group.table_offset().saturating_add(group.table_len() as u64 + (plaintext_len - group.plaintext_start()))
 }
 
 /// What the size of a file says about the plaintext in it.

@@ -156,6 +156,10 @@ fn open_chunks(
     chunks: &mut [u8],
 ) -> Result<Option<u64>, ContainerError> {
     let stored = chunks.len();
+    if bounds.settled && table.end as usize > stored {
+        let (size, expected) = (group.chunk_offset(0) + stored as u64, group.chunk_offset(0) + u64::from(table.end));
+        return Err(ContainerError::damaged(size, Damage::Truncated { size, expected }));
+    }
     for index in 0..table.chunks() {
         let start = group.plaintext_start() + (index * CHUNK_LEN) as u64;
         if start >= bounds.len {
@@ -221,7 +225,8 @@ pub(crate) fn open_chunk(
     for item in earlier.clone().filter(|item| !item.entry.is_hole()) {
         let length = usize::from(item.length);
         if opens(&item.entry, length, data) {
-            data[length..].fill(0);
+            // What lies behind `end` was cut off, whatever an earlier version had there.
+            data[length.min(table.stored_len(index))..].fill(0);
             return Ok(Version::Earlier(item.entry, length));
         }
     }

@@ -10,6 +10,8 @@ mod cbor;
 mod chain;
 mod edit;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod geometry;
 mod group;
 mod header;

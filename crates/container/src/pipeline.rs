@@ -82,7 +82,10 @@ where
 
     thread::scope(|scope| {
         for _ in 1..threads.get() {
-            scope.spawn(run_thread);
+            // Where the system gives no more threads, those that there are do the work.
+            if thread::Builder::new().spawn_scoped(scope, run_thread).is_err() {
+                break;
+            }
         }
         run_thread();
     });

@@ -4,7 +4,7 @@ mod cache;
 
 use std::sync::Arc;
 
-use crate::chain::Chain;
+use crate::chain::{Chain, missing};
 use crate::error::{ContainerError, Damage};
 use crate::geometry::{CHUNK_LEN, GroupIndex, MAX_REGION_LEN, SizeClaim, file_size, size_claim};
 use crate::group::{
@@ -204,6 +204,7 @@ impl<B: ReadAt> Container<B> {
         let table = Table::open(&self.unlocked.keys, group, page)?;
         if let Some(table) = &table {
             check_table(group, &self.bounds, table)?;
+            self.check_stream(group, table)?;
         }
         Ok(table)
     }
@@ -211,31 +212,60 @@ impl<B: ReadAt> Container<B> {
     /// Rule R6: a group without a table is a hole only if the nearest table before it says so. Returns the first and the
     /// last group of the hole.
     pub(crate) fn hole_around(&self, group: GroupIndex) -> Result<(u64, u64), ContainerError> {
-        let missing = |group: u64| {
-            let damage = Damage::TableMissing { group };
-            Err(ContainerError::damaged(GroupIndex(group).table_offset(), damage))
-        };
-        let scanned = self.tables.scanned();
-        for before in (0..group.0).rev().map(GroupIndex) {
-            // An earlier scan came down from here: what it found is the nearest table for this one as well.
-            let before = match scanned {
-                Some((found, from)) if before.0 < from && found <= before.0 => GroupIndex(found),
-                _ => before,
-            };
-            let table = match self.tables.get(before) {
-                Some(known) => known,
-                None => self.load_table(before)?.map(Arc::new),
-            };
-            if let Some(table) = table {
-                self.tables.set_scanned(before.0, group.0);
-                return match table.next {
-                    0 => Ok((before.0 + 1, u64::MAX)),
-                    next if next > group.0 => Ok((before.0 + 1, next - 1)),
-                    next => missing(next),
-                };
+        let (before, table) = self.nearest_before(group)?;
+        self.tables.set_scanned(before.0, group.0);
+        match table.next {
+            0 => Ok((before.0 + 1, u64::MAX)),
+            next if next > group.0 => Ok((before.0 + 1, next - 1)),
+            next => Err(missing(GroupIndex(next))),
+        }
+    }
+
+    /// The nearest group before `group` that has a table.
+    ///
+    /// It is looked for from both sides: downwards page by page, which is short in a dense file, and upwards along the
+    /// chain from the nearest table known, which is short in a sparse one.
+    pub(crate) fn nearest_before(&self, group: GroupIndex) -> Result<(GroupIndex, Arc<Table>), ContainerError> {
+        let mut below = GroupIndex(group.0.checked_sub(1).ok_or_else(|| missing(GroupIndex::ROOT))?);
+        let scanned = self.tables.scanned().filter(|(found, from)| *found < group.0 && *from <= group.0);
+        let (known, scanned_from) = scanned.unwrap_or((0, 1));
+        let mut above =
+            (GroupIndex(known), self.known_or_loaded(GroupIndex(known))?.ok_or_else(|| missing(GroupIndex(known)))?);
+        loop {
+            if below.0 < scanned_from {
+                return Ok(above);
+            }
+            if let Some(table) = self.known_or_loaded(below)? {
+                return Ok((below, table));
+            }
+            below = GroupIndex(below.0 - 1);
+            let next = GroupIndex(above.1.next);
+            if next.0 != 0 && next < group && next > above.0 {
+                above = (next, self.known_or_loaded(next)?.ok_or_else(|| missing(next))?);
+            } else if above.1.next == 0 || next > group {
+                return Ok(above);
+            } else {
+                return Err(missing(next));
             }
         }
-        missing(0)
+    }
+
+    fn known_or_loaded(&self, group: GroupIndex) -> Result<Option<Arc<Table>>, ContainerError> {
+        match self.tables.get(group) {
+            Some(known) => Ok(known),
+            None => Ok(self.load_table(group)?.map(Arc::new)),
+        }
+    }
+
+    /// Rule R7: no gap in a stream.
+    fn check_stream(&self, group: GroupIndex, table: &Table) -> Result<(), ContainerError> {
+        let follows = table.next == group.0 + 1 && table.end as usize == group.capacity();
+        let ends = table.next == 0 && (self.len == STREAM || group.successor().plaintext_start() >= self.len);
+        if self.bounds.len == STREAM && !follows && !ends {
+            let damage = Damage::TableContent { group: group.0, reason: "a gap in a stream" };
+            return Err(ContainerError::damaged(group.table_offset(), damage));
+        }
+        Ok(())
     }
 
     /// Rule R7: the length of a stream stands in its last group.
@@ -264,7 +294,8 @@ impl<B: ReadAt> Container<B> {
         let mut runs: Vec<(u64, u64)> = Vec::new();
         let mut region = vec![0; MAX_REGION_LEN];
         let mut group = GroupIndex::ROOT;
-        while group.table_offset() < self.size {
+        let size = chain.meaningful_size(self.size);
+        while group.table_offset() < size {
             let facts = self.facts(group, &mut region)?;
             if chain.expects(group) && facts.is_some() {
                 match runs.last_mut() {

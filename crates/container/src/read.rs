@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 
 use crate::chain::Chain;
 use crate::error::{ContainerError, Damage};
-use crate::geometry::{GroupIndex, file_size};
+use crate::geometry::{CHUNK_LEN, GroupIndex, file_size};
 use crate::group::{Bounds, GroupFacts, open_content, open_region, split_region};
 use crate::header::Unlocked;
 use crate::io::{Sink, Source};
@@ -62,6 +62,7 @@ impl Unlocked {
 
         if !root.settled {
             job.make_room();
+            input.limit(meaningful_size(&root, u64::MAX));
         }
         let mut chain = Chain::new(&root);
         let bounds = Bounds::of(&root);
@@ -142,6 +143,11 @@ pub(crate) fn check_size(root: &Root, len: Option<u64>, size: u64) -> Result<(),
         return Err(ContainerError::damaged(expected, Damage::Appended { expected }));
     }
     Ok(())
+}
+
+/// Bytes of a file that can mean anything: what an interrupted container has beyond its high mark does not (R1).
+pub(crate) fn meaningful_size(root: &Root, size: u64) -> u64 {
+    if root.settled { size } else { size.min(file_size(root.high).next_multiple_of(CHUNK_LEN as u64)) }
 }
 
 /// Refuses a group that lies beyond the end of a container whose length is known by now.

@@ -6,6 +6,7 @@ mod support;
 mod crafted;
 mod crashes;
 mod editing;
+mod hostile;
 mod round_trips;
 mod surveys;
 mod tampering;

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use waxseal_container::{ContainerError, Core, Header, Sealer, State, Suite, Unlocked};
 use waxseal_key_service::{
-    DataKey, EncryptedDataKey, EncryptionContext, ErrorCode, KeyArn, KeyId, KeyReference, KeyService, KeyServiceError,
-    Provider,
+    EncryptedDataKey, EncryptionContext, ErrorCode, KeyArn, KeyId, KeyReference, KeyService, KeyServiceError, Provider,
 };
 
 use crate::{EnvelopeError, Reading};
@@ -72,21 +71,19 @@ impl Envelope {
             return Err(ContainerError::Prepared.into());
         }
         reading.context.iter().try_for_each(|assertion| assertion.check(header.core().context()))?;
-        let (data_key, key_arn, provider) = self.decrypt_data_key(&header, reading).await?;
-        Ok(OpenedBy { unlocked: header.unlock(&data_key)?, key_arn, provider })
-    }
-
-    async fn decrypt_data_key(
-        &self,
-        header: &Header,
-        reading: &Reading,
-    ) -> Result<(DataKey, KeyArn, Provider), EnvelopeError> {
         let context = header.core().key_service_context();
         let reading = self.resolve_aliases(reading).await?;
         let mut refusal: Option<EnvelopeError> = None;
-        for (service, encrypted) in self.candidates(header, &reading) {
+        for (service, encrypted) in self.candidates(&header, &reading) {
             match service.decrypt_data_key(encrypted, &context).await {
-                Ok(data_key) => return Ok((data_key, encrypted.key_arn.clone(), encrypted.provider)),
+                Ok(data_key) => match header.clone().unlock(&data_key) {
+                    Ok(unlocked) => {
+                        let (key_arn, provider) = (encrypted.key_arn.clone(), encrypted.provider);
+                        return Ok(OpenedBy { unlocked, key_arn, provider });
+                    }
+                    // Whoever put this key into a slot does not take the others away.
+                    Err(error) => refusal = refusal.or(Some(error.into())),
+                },
                 Err(error) if refusal.is_none() || error.code().is_transient() => {
                     refusal = Some(decrypt_refused(encrypted, error));
                 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::rules::Rule;
 use super::tables::durable_versions;
 use super::{Editor, MAX_CHANGED_TABLES, Page, place_of};
+use crate::chain::missing;
 use crate::error::ContainerError;
 use crate::geometry::{CHUNK_LEN, GroupIndex};
 use crate::io::{Backing, read_full_at};
@@ -104,7 +105,7 @@ impl<B: Backing> Editor<B> {
     /// W10, where the batch does not come to it by itself: an overwrite within group 0 waits for the root, which is group
     /// 0's table, before it writes data.
     fn unsettle_for(&mut self, chunks: &BTreeMap<u64, Page>, new_len: u64) -> Result<(), ContainerError> {
-        let root = self.container.table(GroupIndex::ROOT)?.expect("group 0 always has a table");
+        let root = self.container.table(GroupIndex::ROOT)?.ok_or_else(|| missing(GroupIndex::ROOT))?;
         let overwrites = chunks.keys().any(|number| {
             let (group, index) = place_of(*number);
             group == GroupIndex::ROOT && !root.entries[index].is_hole()

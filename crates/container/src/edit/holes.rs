@@ -72,7 +72,18 @@ impl<B: Backing> Editor<B> {
         while number < chunks {
             let (group, _) = place_of(number);
             let table = self.container.table(group)?;
-            let end = group.successor().plaintext_start() / CHUNK_LEN as u64;
+            let hole_end = match (&table, data && self.dirty.range(number..).next().is_none()) {
+                // A run of groups without tables is passed over as one.
+                (None, true) if group.plaintext_start() < self.root.len => {
+                    self.container.hole_around(group)?.1.saturating_add(1)
+                }
+                _ => group.successor().0,
+            };
+            let end = GroupIndex(hole_end).plaintext_start() / CHUNK_LEN as u64;
+            if table.is_none() && data && hole_end > group.successor().0 {
+                number = end;
+                continue;
+            }
             while number < end.min(chunks) {
                 let stored = table.as_ref().is_some_and(|table| !table.entries[place_of(number).1].is_hole());
                 if (stored || self.dirty.contains_key(&number)) == data {

@@ -12,7 +12,8 @@ use crate::io::{Backing, read_full_at};
 use crate::keys::FreshnessHash;
 use crate::table::{Entry, Kind, Table};
 
-/// A chunk in the middle of a group that is shorter on disk than its place: an append over a short tail was cut off.
+/// A chunk whose version on disk has another length than its table gives it: an append over a short tail was cut off, or the
+/// cutting of a tail.
 struct Misfit {
     group: GroupIndex,
     index: usize,
@@ -58,7 +59,7 @@ impl<B: Backing> Editor<B> {
     }
 
     /// The table as it is to be: every chunk the version that is on disk, the next group that counts, no chunk beyond the
-    /// length. What is too short on disk keeps its entry and its undo item, and is added to the misfits.
+    /// length. What has another length on disk keeps its entry and its undo item, and is added to the misfits.
     fn resolve(
         &self,
         group: GroupIndex,
@@ -91,12 +92,12 @@ impl<B: Backing> Editor<B> {
                 Version::None => continue,
             };
             let is_last = index + 1 == covered;
-            if is_last && !entry.is_hole() {
-                // Its stored length is what `end` says; where that lies beyond the length, it is cut below.
-                repaired.end = u32::try_from(index * CHUNK_LEN + stored).expect("it lies within the group");
-            }
-            if is_last || entry.is_hole() || stored == CHUNK_LEN {
+            if entry.is_hole() || (stored == CHUNK_LEN && !is_last) {
                 repaired.entries[index] = entry;
+            } else if is_last && stored <= table.stored_len(index) {
+                // Its stored length is what `end` says; where that lies beyond the length, it is cut below.
+                repaired.entries[index] = entry;
+                repaired.end = u32::try_from(index * CHUNK_LEN + stored).expect("it lies within the group");
             } else {
                 misfits.push(Misfit { group, index, entry, stored, page });
             }

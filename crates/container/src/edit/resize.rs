@@ -3,6 +3,7 @@
 use super::rules::Rule;
 use super::tables::durable_versions;
 use super::{Editor, Page, chunk_of, place_of};
+use crate::chain::missing;
 use crate::error::ContainerError;
 use crate::geometry::{CHUNK_LEN, GroupIndex};
 use crate::io::Backing;
@@ -86,8 +87,7 @@ impl<B: Backing> Editor<B> {
         let mut hash = self.root.hash;
         let (_, mut link) = self.last_link(last)?;
         while link != 0 {
-            let table = self.container.table(GroupIndex(link))?;
-            let table = table.expect("a link of a whole chain leads to a table");
+            let table = self.container.table(GroupIndex(link))?.ok_or_else(|| missing(GroupIndex(link)))?;
             self.toggle_counted(&mut hash, link, &table);
             link = table.next;
         }

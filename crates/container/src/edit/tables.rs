@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::rules::Rule;
 use super::{Editor, Page};
+use crate::chain::missing;
 use crate::error::ContainerError;
 use crate::geometry::{CHUNK_LEN, GroupIndex, file_size};
 use crate::io::Backing;
@@ -52,7 +53,7 @@ impl<B: Backing> Editor<B> {
     /// A group's table, ready to be changed. It has to be there.
     pub(super) fn table_mut(&mut self, group: GroupIndex) -> Result<&mut Table, ContainerError> {
         if self.container.tables.pinned(group.0).is_none() {
-            let table = self.container.table(group)?.expect("the caller has found that the group has a table");
+            let table = self.container.table(group)?.ok_or_else(|| missing(group))?;
             self.container.tables.pin(group.0, table);
         }
         let table = self.container.tables.pinned(group.0).expect("it was pinned just now");
@@ -68,13 +69,7 @@ impl<B: Backing> Editor<B> {
 
     /// The nearest group before `group` that has a table.
     pub(super) fn predecessor(&self, group: GroupIndex) -> Result<GroupIndex, ContainerError> {
-        let mut before = group.0 - 1;
-        loop {
-            if self.container.table(GroupIndex(before))?.is_some() {
-                return Ok(GroupIndex(before));
-            }
-            before = before.checked_sub(1).expect("group 0 always has a table");
-        }
+        self.container.nearest_before(group).map(|(before, _)| before)
     }
 
     /// Puts a new, empty table behind its predecessor, and returns the predecessor, whose link changes.

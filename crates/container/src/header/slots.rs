@@ -51,8 +51,8 @@ pub(crate) fn encode(keys: &[EncryptedDataKey], area: &mut [u8]) -> Result<(), C
 /// Reads the slot area. One usable slot is enough: the other may be torn by a crash of whoever replaced keys.
 pub(crate) fn decode(area: &[u8]) -> Result<KeySlots, String> {
     let (a, b) = area.split_at(area.len() / 2);
-    let slots = match a[6] {
-        CONTINUES => vec![decode_slot(area, CONTINUES)],
+    let slots = match decode_slot(area, CONTINUES) {
+        Ok(Some(both)) => vec![Ok(Some(both))],
         _ => vec![decode_slot(a, ALONE), decode_slot(b, ALONE)],
     };
     let mut usable = Vec::new();

@@ -55,6 +55,8 @@ pub(super) struct Input<'a> {
     kind: Kind<'a>,
     next: GroupIndex,
     ended: bool,
+    /// Bytes of a stream that mean anything.
+    limit: u64,
 }
 
 enum Kind<'a> {
@@ -70,7 +72,7 @@ impl<'a> Input<'a> {
             Source::Stream(reader) => Kind::Stream { reader, size: HEADER_LEN as u64 },
             Source::File(file) => Kind::File { file, size: file.size().map_err(ContainerError::Read)? },
         };
-        Ok(Self { kind, next: GroupIndex::ROOT, ended: false })
+        Ok(Self { kind, next: GroupIndex::ROOT, ended: false, limit: u64::MAX })
     }
 
     /// A job with room for group 0, as much of it as there is.
@@ -104,6 +106,15 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// Reads no further than this size.
+    pub(super) fn limit(&mut self, limit: u64) {
+        match &mut self.kind {
+            Kind::File { size, .. } => *size = limit.min(*size),
+            Kind::Stream { .. } => self.limit = limit,
+        }
+        self.ended |= self.next.table_offset() >= limit;
+    }
+
     pub(super) fn produce(&mut self, job: &mut Job) -> Result<Produced, ContainerError> {
         if self.ended {
             return Ok(Produced::End);
@@ -114,7 +125,7 @@ impl<'a> Input<'a> {
             Kind::Stream { reader, size } => {
                 job.length = read_full(*reader, &mut job.buffer[..room]).map_err(ContainerError::Read)?;
                 *size += job.length as u64;
-                self.ended = job.length < room;
+                self.ended = job.length < room || self.next.successor().table_offset() >= self.limit;
             }
             Kind::File { size, .. } => {
                 let left = size.saturating_sub(job.group.table_offset());

@@ -7,6 +7,9 @@ use crate::suite::{NONCE_LEN, TAG_LEN};
 const ENTRY_LEN: usize = NONCE_LEN + TAG_LEN;
 const UNDO_LEN: usize = 3 + ENTRY_LEN;
 
+/// The last generation of a root. It counts settlings, and no container lives to see so many.
+const MAX_GENERATION: u64 = 1 << 62;
+
 const FLAG_UNDO_NEXT: u8 = 1;
 const FLAG_SETTLED: u8 = 2;
 
@@ -97,7 +100,7 @@ pub(super) fn decode(group: GroupIndex, body: &[u8]) -> Result<Table, &'static s
         return Err("it refers to an earlier group");
     }
     let table = Table {
-        kind: if is_root { Kind::Root(root(body, flags)?) } else { Kind::Group(freshness(body)) },
+        kind: if is_root { Kind::Root(root(body, flags)?) } else { Kind::Group(freshness(body)?) },
         next,
         undo_next: (flags & FLAG_UNDO_NEXT != 0).then_some(undo_next),
         end,
@@ -123,6 +126,9 @@ fn root(body: &[u8], flags: u8) -> Result<Root, &'static str> {
     if is_stream && !(root.settled && root.generation == 0 && root.hash == [0; 16]) {
         return Err("a stream that is not settled");
     }
+    if root.generation > MAX_GENERATION {
+        return Err("its generation is impossible");
+    }
     if root.floor > root.len || root.len > root.high || (root.high > MAX_PLAINTEXT_LEN && !is_stream) {
         return Err("its lengths contradict each other");
     }
@@ -132,8 +138,10 @@ fn root(body: &[u8], flags: u8) -> Result<Root, &'static str> {
     Ok(root)
 }
 
-fn freshness(body: &[u8]) -> Freshness {
-    Freshness { generation: u64_at(body, 0), id: u64_at(body, 8), base: u64_at(body, 16) }
+fn freshness(body: &[u8]) -> Result<Freshness, &'static str> {
+    let freshness = Freshness { generation: u64_at(body, 0), id: u64_at(body, 8), base: u64_at(body, 16) };
+    // A table is one generation ahead of its root at most.
+    if freshness.generation > MAX_GENERATION + 1 { Err("its generation is impossible") } else { Ok(freshness) }
 }
 
 fn undo_items(group: GroupIndex, area: &[u8], count: usize, room: usize) -> Result<Vec<UndoItem>, &'static str> {

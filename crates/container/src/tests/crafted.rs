@@ -12,7 +12,7 @@ use crate::table::{Entry, Freshness, Kind, Root, Table, UndoItem};
 use crate::{Container, ContainerError, Core, Damage, Interrupted, Suite, file_size};
 
 /// A container under construction: pages by file offset.
-struct Craft {
+pub(super) struct Craft {
     keys: ContentKeys,
     bytes: Vec<u8>,
     nonce: u8,
@@ -20,7 +20,7 @@ struct Craft {
 }
 
 impl Craft {
-    fn new(suite: Suite) -> Self {
+    pub(super) fn new(suite: Suite) -> Self {
         let core = Core::new(suite, Default::default(), None).unwrap();
         let (header, keys) = Header::create(core, &[encrypted_key()], &data_key()).unwrap();
         Self { keys, bytes: header.to_vec(), nonce: 0, tables: BTreeMap::new() }
@@ -32,7 +32,7 @@ impl Craft {
     }
 
     /// An empty table for a group, settled and of generation 0.
-    fn table(&mut self, group: u64) -> &mut Table {
+    pub(super) fn table(&mut self, group: u64) -> &mut Table {
         let id = 1000 + group;
         self.tables.entry(group).or_insert_with(|| Table {
             kind: if group == 0 {
@@ -49,19 +49,19 @@ impl Craft {
     }
 
     /// Encrypts a version of a chunk, and returns its entry and its bytes; nothing is stored.
-    fn version(&mut self, group: u64, index: usize, data: &[u8]) -> (Entry, Vec<u8>) {
+    pub(super) fn version(&mut self, group: u64, index: usize, data: &[u8]) -> (Entry, Vec<u8>) {
         let (nonce, mut data) = ([self.nonce(); 12], data.to_vec());
         let tag = self.keys.chunk.seal_chunk(&nonce, GroupIndex(group).chunk_number(index), &mut data);
         (Entry { nonce, tag }, data)
     }
 
     /// Stores a version's bytes at a chunk's place.
-    fn store(&mut self, group: u64, index: usize, data: &[u8]) {
+    pub(super) fn store(&mut self, group: u64, index: usize, data: &[u8]) {
         self.put(GroupIndex(group).chunk_offset(index), data);
     }
 
     /// Encrypts, stores and enters a chunk, and extends the table's end to it.
-    fn chunk(&mut self, group: u64, index: usize, data: &[u8]) {
+    pub(super) fn chunk(&mut self, group: u64, index: usize, data: &[u8]) {
         let (entry, stored) = self.version(group, index, data);
         self.store(group, index, &stored);
         let table = self.table(group);
@@ -69,17 +69,17 @@ impl Craft {
         table.end = table.end.max(u32::try_from(index * CHUNK_LEN + data.len()).unwrap());
     }
 
-    fn root(&mut self, change: impl FnOnce(&mut Root)) {
+    pub(super) fn root(&mut self, change: impl FnOnce(&mut Root)) {
         let Kind::Root(root) = &mut self.table(0).kind else { panic!("group 0 has the root") };
         change(root);
     }
 
-    fn freshness(&mut self, group: u64, generation: u64, id: u64, base: u64) {
+    pub(super) fn freshness(&mut self, group: u64, generation: u64, id: u64, base: u64) {
         self.table(group).kind = Kind::Group(Freshness { generation, id, base });
     }
 
     /// Settles the root at a length, with H over the tables as they are.
-    fn settle(&mut self, len: u64) {
+    pub(super) fn settle(&mut self, len: u64) {
         let hash = self.hash();
         self.root(|root| {
             (root.settled, root.len, root.floor, root.high, root.hash) = (true, len, len, len, hash);
@@ -87,7 +87,7 @@ impl Craft {
     }
 
     /// Leaves the root with lengths in flight.
-    fn interrupt(&mut self, floor: u64, len: u64, high: u64) {
+    pub(super) fn interrupt(&mut self, floor: u64, len: u64, high: u64) {
         let hash = self.hash();
         self.root(|root| {
             (root.settled, root.len, root.floor, root.high, root.hash) = (false, len, floor, high, hash);
@@ -122,7 +122,7 @@ impl Craft {
     }
 
     /// Writes all tables, and makes the file as large as a length needs.
-    fn finish(mut self, len: u64) -> Vec<u8> {
+    pub(super) fn finish(mut self, len: u64) -> Vec<u8> {
         for group in self.tables.keys().copied().collect::<Vec<_>>() {
             let page = self.page(group);
             self.put(GroupIndex(group).table_offset(), &page);
@@ -133,7 +133,7 @@ impl Craft {
     }
 }
 
-fn filled(byte: u8, length: usize) -> Vec<u8> {
+pub(super) fn filled(byte: u8, length: usize) -> Vec<u8> {
     vec![byte; length]
 }
 
@@ -153,7 +153,7 @@ fn assert_refused(container: &[u8], interrupted: Interrupted) -> ContainerError 
     open_file(container, interrupted).unwrap_err()
 }
 
-fn damage(error: ContainerError) -> Damage {
+pub(super) fn damage(error: ContainerError) -> Damage {
     match error {
         ContainerError::Damaged { damage, .. } => damage,
         other => panic!("not damage: {other}"),
@@ -161,7 +161,7 @@ fn damage(error: ContainerError) -> Damage {
 }
 
 /// Chunk 0 of group 0, a hole of one group and more, chunk 5 of group 2, and zeros to the end.
-fn sparse(suite: Suite) -> (Craft, Vec<u8>) {
+pub(super) fn sparse(suite: Suite) -> (Craft, Vec<u8>) {
     let len = 1_500_000;
     let mut craft = Craft::new(suite);
     craft.chunk(0, 0, &filled(1, CHUNK_LEN));
