@@ -2,7 +2,7 @@
 //!
 //! The container crate flips every bit and cuts everywhere; here are samples through the real program.
 
-use crate::support::{SUITES, World, noise};
+use crate::support::{SUITES, World, edited, noise};
 
 /// Asserts that the bytes in `x.wax` do not open, whichever command tries.
 #[track_caller]
@@ -136,6 +136,54 @@ fn chunks_and_tables_that_are_moved_zeroed_or_foreign_are_noticed() {
             bytes.truncate(4096);
         });
     }
+}
+
+#[test]
+fn parts_put_back_to_an_older_version_are_noticed() {
+    let world = World::with_store();
+    for suite in SUITES {
+        let mut content = noise(600_000, 1);
+        world.write("x.wax", world.pipe(["encrypt", "--suite", suite], &content).succeeds().stdout);
+        let old = world.read("x.wax");
+        let patch = noise(5000, 2);
+        let mut editor = edited(&world, "x.wax");
+        for at in [10, 300_000, 599_000] {
+            editor.write_at(&patch, at).unwrap();
+        }
+        editor.settle().unwrap();
+        drop(editor);
+        for at in [10, 300_000, 599_000] {
+            let end = content.len().max(at + patch.len());
+            content.resize(end, 0);
+            content[at..at + patch.len()].copy_from_slice(&patch);
+        }
+        let new = world.read("x.wax");
+        assert!(world.run(["cat", "x.wax"]).succeeds_silently().stdout == content);
+        let pages = old.len().min(new.len()) / 4096;
+        let changed: Vec<usize> =
+            (0..pages).filter(|page| old[page * 4096..][..4096] != new[page * 4096..][..4096]).collect();
+        assert!(changed.len() >= 7, "page 0, two more tables, and chunks: {changed:?}");
+        for page in changed {
+            let mut bytes = new.clone();
+            bytes[page * 4096..][..4096].copy_from_slice(&old[page * 4096..][..4096]);
+            world.write("x.wax", &bytes);
+            refused(&world, &content, &format!("{suite}: page {page} put back"));
+        }
+        world.write("x.wax", &new[..old.len()]);
+        refused(&world, &content, &format!("{suite}: cut to the older length"));
+    }
+}
+
+#[test]
+fn ten_containers_one_after_another_are_not_one() {
+    let world = World::with_store();
+    let container = world.pipe(["encrypt"], b"content").succeeds().stdout;
+    world.write("x.wax", container.repeat(10));
+    refused(&world, b"content", "ten containers");
+    world
+        .run(["verify", "x.wax"])
+        .fails_with(6)
+        .says("goes on after byte 4103, where it should end: something was appended");
 }
 
 #[test]

@@ -74,20 +74,49 @@ fn a_full_disk_under_the_key_store_is_named() {
     assert_eq!(world.names(), ["f"]);
 }
 
+#[test]
+fn a_limit_on_the_size_of_files_is_like_a_full_disk() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let world = World::with_store();
+    world.write("f", noise(3_000_000, 1));
+    let mut command = world.command(["encrypt", "f"]);
+    let limit = || {
+        setrlimit(Resource::Fsize, Rlimit { current: Some(1 << 20), maximum: Some(1 << 20) })?;
+        Ok(())
+    };
+    // SAFETY: setrlimit(2) may be called between fork and exec.
+    unsafe { command.pre_exec(limit) };
+    let run = Run::from(command.output().unwrap());
+    run.fails_with(4).says("error: f.wax: cannot be written: file too large");
+    assert_eq!(world.names(), ["f"]);
+}
+
 /// Runs the program as somebody who is not root, if this is root; folders have no secrets from root.
 fn as_nobody(world: &World, arguments: &[&str]) -> Option<Run> {
+    as_nobody_with(world, arguments, || Ok(()))
+}
+
+/// The same, with something done between fork and exec.
+fn as_nobody_with(
+    world: &World,
+    arguments: &[&str],
+    prepare: impl Fn() -> std::io::Result<()> + Send + Sync + 'static,
+) -> Option<Run> {
     const NOBODY: u32 = 65_534;
-    if !rustix::process::geteuid().is_root() {
-        return Some(world.run(arguments));
-    }
     let program = world.dir().parent().unwrap().join("waxseal");
     if !program.exists() {
         fs::copy(env!("CARGO_BIN_EXE_waxseal"), &program).unwrap();
-        chown_all(world.dir().parent().unwrap(), NOBODY);
+        if rustix::process::geteuid().is_root() {
+            chown_all(world.dir().parent().unwrap(), NOBODY);
+        }
     }
     let mut command = Command::new(&program);
     command.args(arguments).current_dir(world.dir()).env_clear().env("WAXSEAL_HOME", world.home());
-    command.uid(NOBODY).gid(NOBODY);
+    if rustix::process::geteuid().is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    // SAFETY: the callers do system calls only, which may be done between fork and exec.
+    unsafe { command.pre_exec(prepare) };
     loop {
         match command.output() {
             Ok(output) => return Some(Run::from(output)),
@@ -121,6 +150,42 @@ fn a_read_only_folder_is_named() {
     as_nobody(&world, &["encrypt", "f"]).unwrap().succeeds_silently();
     as_nobody(&world, &["decrypt", "f.wax", "-o", "locked/g"]).unwrap().fails_with(4).says("permission denied");
     assert_eq!(names_in(&world.path("locked")), ["f"]);
+}
+
+#[test]
+fn a_key_store_of_somebody_else_is_named() {
+    let world = World::with_store();
+    world.write("f", "x");
+    world.run(["encrypt", "f"]).succeeds_silently();
+    // Done once to hand everything over, and then the store is closed.
+    if as_nobody(&world, &["status"]).is_none() {
+        return skipped("the program cannot be run as another user");
+    }
+    fs::set_permissions(world.home().join("kms/root.key"), fs::Permissions::from_mode(0o000)).unwrap();
+    let closed = as_nobody(&world, &["cat", "f.wax"]).unwrap().fails_with(8);
+    closed.says("root.key: cannot open the key file: permission denied\nhint: it has to be a directory of your own");
+    fs::set_permissions(world.home(), fs::Permissions::from_mode(0o000)).unwrap();
+    for arguments in [&["cat", "f.wax"][..], &["encrypt", "-f", "f"], &["status"], &["kms", "init"]] {
+        as_nobody(&world, arguments).unwrap().fails_with(8).says("cannot look at the directory: permission denied");
+    }
+    fs::set_permissions(world.home(), fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(world.names(), ["f", "f.wax"]);
+}
+
+#[test]
+fn a_system_that_gives_no_thread_is_named() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let world = World::with_store();
+    world.write("f", "x");
+    let no_threads = || {
+        setrlimit(Resource::Nproc, Rlimit { current: Some(0), maximum: Some(0) })?;
+        Ok(())
+    };
+    let Some(run) = as_nobody_with(&world, &["encrypt", "f"], no_threads) else {
+        return skipped("the program cannot be run as another user");
+    };
+    run.fails_with(1).says("error: cannot watch for interrupts: resource temporarily unavailable");
+    assert_eq!(world.names(), ["f"]);
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn send(child: &Child, signal: Signal) {
 
 #[test]
 fn a_signal_removes_what_is_unfinished_and_keeps_what_was_there() {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143), (Signal::QUIT, 143)] {
         let world = World::with_store();
         world.write("out.wax", "precious");
         let (child, _stdin) = unfinished(&world, &["encrypt", "-f", "-o", "out.wax"]);

@@ -60,7 +60,12 @@ fn objects_go_to_standard_error_when_standard_output_is_data() {
 fn usage_errors_and_notes_are_objects_too() {
     let world = World::new();
     let run = world.run(["encrypt", "--json", "--frobnicate"]).fails_with(2);
-    assert_eq!(run.json()[0]["code"], 2);
+    let [usage] = run.json().try_into().unwrap();
+    assert_eq!((usage["code"].as_u64(), usage["kind"].as_str()), (Some(2), Some("usage")));
+    assert_eq!(usage["message"], "unexpected argument '--frobnicate' found");
+    assert!(usage["hint"].is_string());
+    let [none] = world.run(["--json"]).fails_with(2).json().try_into().unwrap();
+    assert!(!none["message"].as_str().unwrap().contains('\n'));
     world.write("a", "x");
     let run = world.run(["encrypt", "--json", "a"]).succeeds();
     assert_eq!(run.json().len(), 1);

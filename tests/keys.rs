@@ -88,6 +88,57 @@ fn a_backup_opens_old_containers_on_another_machine() {
 }
 
 #[test]
+fn a_backup_goes_where_backups_can_be() {
+    let world = World::with_store();
+    world.container("f.wax", b"x", "aes-256-gcm-siv");
+    world.write("pw", "secret");
+    fs::create_dir(world.path("folder")).unwrap();
+    world.write("there", "precious");
+    let backup = |target: &str| world.run(["kms", "backup", "-f", target, "--passphrase-file", "pw"]);
+    let store = world.home().join("kms");
+    let before = names_in(&store);
+    for name in ["kms.db", "root.key", "new.backup"] {
+        backup(store.join(name).to_str().unwrap()).fails_with(4).says("is in the key store's own directory");
+    }
+    std::os::unix::fs::symlink(store.join("kms.db"), world.path("link")).unwrap();
+    backup("link").fails_with(4).says("link: is in the key store's own directory");
+    assert_eq!(names_in(&store), before);
+    world.run(["cat", "f.wax"]).succeeds_silently();
+
+    backup("-").fails_with(2).says("hint: ./- is a file called -");
+    backup("folder").fails_with(4).says("error: folder: is a directory\nhint: name a file in it");
+    backup("nowhere/b").fails_with(4).says("nowhere/b: cannot be written: no such file or directory\nhint: ");
+    backup("/dev/null").fails_with(4).says("/dev/null: cannot be written: it is not a regular file");
+    let plain = world.run(["kms", "backup", "there", "--passphrase-file", "pw"]).fails_with(4);
+    plain.says("error: there: the file exists\nhint: replace it with --force, or name another file");
+    assert_eq!(world.read("there"), b"precious");
+    assert_eq!(world.names(), ["f.wax", "folder", "link", "pw", "there"]);
+}
+
+#[test]
+fn passphrases_of_every_kind_are_taken_as_they_are_or_refused() {
+    let world = World::with_store();
+    for (name, passphrase) in [("empty", &b""[..]), ("line", b"\nx"), ("long", &[b'a'; 1 << 20])] {
+        world.write(name, passphrase);
+        world.run(["kms", "backup", "b", "--passphrase-file", name]).fails_with(8).says("passphrase");
+    }
+    world.run(["kms", "backup", "b", "--passphrase-file", "/dev/zero"]).fails_with(8).says("longer than 1024 bytes");
+    world.run(["kms", "backup", "b", "--passphrase-command", "kill -9 $$"]).fails_with(8).says("SIGKILL");
+    assert!(!world.path("b").exists());
+    let new = World::new();
+    for (name, passphrase) in [("bytes", &b"\xff\xfe \x00"[..]), ("lines", b" two \nlines\n"), ("dos", b" two \r\n")] {
+        world.write(name, passphrase);
+        world.run(["kms", "backup", "-f", "scratch", "--passphrase-file", name]).succeeds();
+        new.write(name, passphrase);
+    }
+    // Only the first line counts, without its end: both are the same passphrase.
+    world.run(["kms", "backup", "b", "--passphrase-file", "lines"]).succeeds();
+    new.write("b", world.read("b"));
+    new.run(["kms", "restore", "b", "--passphrase-file", "bytes"]).fails_with(8).says("the passphrase is wrong");
+    new.run(["kms", "restore", "b", "--passphrase-file", "dos"]).succeeds();
+}
+
+#[test]
 fn a_damaged_backup_is_refused() {
     let world = World::with_store();
     world.write("pw", "secret");
@@ -224,6 +275,20 @@ fn a_damaged_store_is_named_and_stays_as_it_is() {
 }
 
 #[test]
+fn a_home_that_is_a_file_is_named() {
+    let world = World::new();
+    fs::write(world.home(), "precious").unwrap();
+    world.write("f", "x");
+    for arguments in [&["status"][..], &["encrypt", "f"], &["kms", "init"], &["kms", "backup", "b"]] {
+        world.run(arguments).fails_with(8).says(
+            "home/kms: cannot look at the directory: not a directory\nhint: it has to be a directory of your own",
+        );
+    }
+    assert_eq!(fs::read(world.home()).unwrap(), b"precious");
+    assert_eq!(world.names(), ["f"]);
+}
+
+#[test]
 fn keys_are_named_on_writing_and_restricted_on_reading() {
     let world = World::with_store();
     world.write("f", "x");
@@ -282,6 +347,9 @@ fn the_home_is_found_where_it_was_asked_for() {
     assert!(world.path("option/kms/kms.db").exists());
     run(&[("WAXSEAL_HOME", "variable")], &["kms", "init"]).succeeds();
     assert!(world.path("variable/kms/kms.db").exists());
+    let unset = run(&[("WAXSEAL_HOME", ""), ("HOME", world.path("h").to_str().unwrap())], &["status"]).succeeds();
+    assert!(unset.text().contains("h/.local/share/waxseal/kms\n"), "{}", unset.text());
+    run(&[("WAXSEAL_HOME", "variable")], &["--home", "", "status"]).fails_with(2);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod attributes;
 mod batch;
+mod compat;
 mod concurrency;
 mod damage;
 mod disk;
@@ -14,6 +15,7 @@ mod json;
 mod keys;
 mod process;
 mod ranges;
+mod recovery;
 mod refusals;
 mod round_trip;
 mod streams;

@@ -119,7 +119,7 @@ fn a_name_without_the_ending_needs_an_output() {
     world.container("f.wax", b"x", "aes-256-gcm-siv");
     fs::rename(world.path("f.wax"), world.path("f")).unwrap();
     world.run(["decrypt", "f"]).fails_with(2).says_exactly(
-        "error: f: does not end in .wax, so the name of its plaintext is not known\n\
+        "error: f: is not named NAME.wax, so the name of its plaintext is not known\n\
              hint: say where it goes with -o OUT",
     );
     world.run(["decrypt", "f", "-o", "g"]).succeeds_silently();
@@ -134,6 +134,7 @@ fn several_inputs_need_a_directory() {
     world.run(["encrypt", "a", "b", "-o", "out"]).fails_with(2).says_exactly(
         "error: out: with several inputs -o has to be an existing directory\nhint: make it first: mkdir -p out",
     );
+    world.run(["encrypt", "a", "b", "-o", "a"]).fails_with(2).says("hint: this is a file: name a directory");
     world.run(["encrypt", "a", "b", "-o", "-"]).fails_with(2).says("several inputs cannot all go to standard output");
     world.run(["encrypt", "a", "-", "b"]).fails_with(2).says("standard input (-) cannot be one of several inputs");
     world
@@ -185,6 +186,47 @@ fn contexts_are_asserted_on_reading() {
     fs::remove_dir_all(world.home()).unwrap();
     world.run(["cat", "-c", "project=gemini", "f.wax"]).fails_with(7);
     assert_eq!(world.names(), ["f", "f.wax"]);
+}
+
+#[test]
+fn a_name_that_is_too_long_is_named() {
+    let world = World::with_store();
+    let name = "n".repeat(255);
+    world.write(&name, "x");
+    world
+        .run(["encrypt", &name])
+        .fails_with(4)
+        .says(".wax: cannot be written: file name too long\nhint: give it a shorter name with -o OUT");
+    // The temporary file's name does not grow with the output's.
+    let longest = "o".repeat(255);
+    world.run(["encrypt", &name, "-o", &longest]).succeeds_silently();
+    world.run(["decrypt", &longest, "-o", "back"]).succeeds_silently();
+    assert_eq!(world.names(), ["back".to_owned(), name, longest]);
+}
+
+#[test]
+fn names_that_look_like_options_work_behind_two_dashes() {
+    let world = World::with_store();
+    world.write("-dash", "x");
+    world.run(["encrypt", "-dash"]).fails_with(2).says("-- -d");
+    world.run(["encrypt", "--", "-dash"]).succeeds_silently();
+    world.run(["decrypt", "-f", "./-dash.wax"]).succeeds_silently();
+    world.run(["decrypt", "-o", "out", "--", "-dash.wax"]).succeeds_silently();
+    assert_eq!(world.names(), ["-dash", "-dash.wax", "out"]);
+}
+
+#[test]
+fn ranges_that_are_none_are_explained() {
+    let world = World::new();
+    for (range, words) in [
+        ("5", "not of the form OFFSET:LENGTH"),
+        (":5", "there is no OFFSET before the colon"),
+        ("-1:4", "\"-1\" is not a number of bytes"),
+        ("18446744073709551616:1", "is not a number of bytes"),
+        ("16777216T:1", "is not a number of bytes"),
+    ] {
+        world.run(["cat", "--range", range, "x"]).fails_with(2).says(words);
+    }
 }
 
 #[test]

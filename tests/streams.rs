@@ -45,6 +45,79 @@ fn a_closed_standard_output_or_input_is_an_error_not_a_panic() {
 }
 
 #[test]
+fn a_file_that_says_it_is_empty_is_read_to_its_end() {
+    let world = World::with_store();
+    // The files of /proc have the size 0.
+    world.run(["encrypt", "/proc/cpuinfo", "-o", "f.wax"]).succeeds_silently();
+    let back = world.run(["cat", "f.wax"]).succeeds_silently();
+    assert!(back.text().contains("processor"), "{}", back.text());
+}
+
+#[test]
+fn a_file_that_grows_is_encrypted_as_far_as_it_went_and_one_that_shrinks_is_refused() {
+    let world = World::with_store();
+    let pipe = world.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (change, expected) in [(30_000_000, Some(20_000_000)), (10_000_000, None)] {
+        world.write("f", noise(20_000_000, 1));
+        let child = world.command(["encrypt", "f", "-o", "pipe"]).spawn().unwrap();
+        // With its first byte the program has opened the input; the full pipe then holds it up.
+        let mut reader = fs::File::open(&pipe).unwrap();
+        let mut container = vec![0];
+        reader.read_exact(&mut container).unwrap();
+        fs::File::options().write(true).open(world.path("f")).unwrap().set_len(change).unwrap();
+        reader.read_to_end(&mut container).unwrap();
+        let run = crate::support::Run::from(child.wait_with_output().unwrap());
+        match expected {
+            Some(length) => {
+                run.succeeds();
+                assert!(world.pipe(["decrypt"], &container).succeeds().stdout == noise(length, 1));
+            }
+            None => {
+                run.fails_with(3).says("error: f: the input shrank from 20000000 to 10000000 bytes").says("hint: ");
+                world.pipe(["verify", "-"], &container).fails_with(6);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_full_device_as_standard_output_is_named() {
+    let world = World::with_store();
+    world.container("f.wax", b"x", "aes-256-gcm-siv");
+    for command in ["cat", "verify", "inspect"] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = world.command([command, "f.wax"]).stdout(full).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(4), "{command}: {text}");
+        assert!(text.starts_with("error: standard output: cannot be written: no space left on device"), "{text}");
+    }
+}
+
+#[test]
+fn who_types_the_input_is_told_so() {
+    let world = World::with_store();
+    let line = format!("{} encrypt -o out.wax", env!("CARGO_BIN_EXE_waxseal"));
+    let mut command = Command::new("script");
+    command.args(["-qec", &line, "/dev/null"]).current_dir(world.dir()).env("WAXSEAL_HOME", world.home());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let Ok(mut child) = command.spawn() else {
+        return crate::support::skipped("script(1) is not installed");
+    };
+    let mut stdout = child.stdout.take().unwrap();
+    let mut shown = Vec::new();
+    let mut byte = [0];
+    while !shown.ends_with(b"reading from the terminal") {
+        assert_eq!(stdout.read(&mut byte).unwrap(), 1, "no note: {}", String::from_utf8_lossy(&shown));
+        shown.push(byte[0]);
+    }
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"typed\r\x04").unwrap();
+    stdout.read_to_end(&mut shown).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(world.run(["cat", "out.wax"]).succeeds_silently().text(), "typed\n");
+}
+
+#[test]
 fn a_terminal_gets_no_ciphertext_unless_it_is_asked_for() {
     let world = World::with_store();
     world.write("f", "x");
@@ -63,7 +136,7 @@ fn a_terminal_gets_no_ciphertext_unless_it_is_asked_for() {
     };
     assert_eq!(refused.status.code(), Some(4));
     let text = String::from_utf8_lossy(&refused.stdout);
-    assert!(text.contains("standard output is a terminal"), "{text}");
+    assert!(text.contains("standard output: is a terminal"), "{text}");
     let allowed = on_terminal("encrypt f -o -").unwrap();
     assert_eq!(allowed.status.code(), Some(0));
     assert!(allowed.stdout.len() > 4000);

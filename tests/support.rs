@@ -1,14 +1,18 @@
 //! The harness: the real program, in a directory and an environment of its own for each test.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 
 use serde_json::Value;
 use tempfile::TempDir;
+use waxseal_container::{Editor, Header};
+use waxseal_envelope::{Envelope, Reading};
+use waxseal_kms_local::LocalKms;
 
 /// A scratch directory with a home of its own in `home/` and a working directory in `work/`.
 pub(crate) struct World {
@@ -156,6 +160,18 @@ impl From<Output> for Run {
     fn from(output: Output) -> Self {
         Self { code: output.status.code(), stdout: output.stdout, stderr: String::from_utf8(output.stderr).unwrap() }
     }
+}
+
+/// Opens a container of the world's own store for writing in place, as a mount does.
+pub(crate) fn edited(world: &World, name: &str) -> Editor<File> {
+    let mut no_passphrase = || Err("no passphrase is needed".into());
+    let kms = LocalKms::open(&world.home().join("kms"), &mut no_passphrase).unwrap();
+    let file = File::options().read(true).write(true).open(world.path(name)).unwrap();
+    let header = Header::read_from(&mut &file).unwrap();
+    let envelope = Envelope::new(vec![Arc::new(kms)]);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let opened = runtime.block_on(envelope.open(header, &Reading::default())).unwrap();
+    Editor::open(opened.unlocked, file).unwrap()
 }
 
 /// Gives up the terminal that the tests may have been started from: nobody is there to type a passphrase.

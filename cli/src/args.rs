@@ -21,7 +21,6 @@ use crate::range::Range;
   waxseal kms backup keys.backup          do this once: without the keys nothing opens
 
 'waxseal COMMAND --help' says more about a command.",
-    disable_help_subcommand = true,
     subcommand_required = true,
     arg_required_else_help = true,
     max_term_width = 100
@@ -37,10 +36,10 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Common {
-    /// Keep the key store under this directory [default: the user's data directory]
-    #[arg(long, value_name = "DIR", env = "WAXSEAL_HOME", hide_env_values = true, global = true)]
+    /// Keep the key store under this directory [default: $WAXSEAL_HOME, else the user's data directory]
+    #[arg(long, value_name = "DIR", global = true)]
     pub(crate) home: Option<PathBuf>,
-    /// Print one JSON object a line and file
+    /// Print JSON instead of text: one object a line, one for each file
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Print errors only
@@ -115,7 +114,7 @@ pub(crate) struct Decrypt {
     #[arg(value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
     /// Decrypt only LENGTH bytes from OFFSET on; without LENGTH, to the end
-    #[arg(long, value_name = "OFFSET:LENGTH")]
+    #[arg(long, value_name = "OFFSET:LENGTH", allow_hyphen_values = true)]
     pub(crate) range: Option<Range>,
     #[command(flatten)]
     pub(crate) many: Many,
@@ -140,7 +139,7 @@ pub(crate) struct Cat {
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
     /// Write only LENGTH bytes from OFFSET on; without LENGTH, to the end
-    #[arg(long, value_name = "OFFSET:LENGTH")]
+    #[arg(long, value_name = "OFFSET:LENGTH", allow_hyphen_values = true)]
     pub(crate) range: Option<Range>,
     #[command(flatten)]
     pub(crate) reading: Reading,

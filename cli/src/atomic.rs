@@ -1,5 +1,7 @@
 //! Output files that appear under their name only when they are complete.
 
+mod nameless;
+
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -9,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT};
 
+use self::nameless::Nameless;
 use crate::error::{Class, CliError};
 use crate::interrupt::Unfinished;
 use crate::place::{FileTarget, Replace};
@@ -25,36 +28,58 @@ pub(crate) struct Attributes {
     pub(crate) modified: Option<Timespec>,
 }
 
-/// An output under construction: a file of a temporary name, mode 0600, beside its target.
+/// How an output is called while it is under construction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// By a temporary name.
+    Named,
+    /// Not at all where that can be had, which is faster for many outputs.
+    Nameless,
+}
+
+/// An output under construction: a file of mode 0600 beside its target, without a name or of a temporary one.
 ///
 /// Dropped before [`Temporary::publish`] it is removed, and what stood at the target is as it was.
 #[derive(Debug)]
 pub(crate) struct Temporary {
-    unfinished: Unfinished,
+    form: Form,
     target: FileTarget,
-    published: bool,
+}
+
+#[derive(Debug)]
+enum Form {
+    Named(Named),
+    Nameless(Nameless),
 }
 
 impl Temporary {
     /// Makes the file, open for reading and writing.
-    pub(crate) fn create(target: FileTarget) -> Result<(Self, File), CliError> {
+    pub(crate) fn create(target: FileTarget, naming: Naming) -> Result<Self, CliError> {
         let directory = directory_of(&target.path);
-        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        loop {
-            let path = temporary_name(directory)?;
-            let made = Unfinished::make(path, |path| rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR));
-            match made {
-                Ok((unfinished, file)) => {
-                    return Ok((Self { unfinished, target, published: false }, File::from(file)));
-                }
-                Err(rustix::io::Errno::EXIST) => {}
-                Err(error) => return Err(cannot_write(&target.path, error.into())),
-            }
-        }
+        // Replacing takes a name to rename from.
+        let nameless = match (naming, target.replace) {
+            (Naming::Nameless, Replace::No) => Nameless::create(directory),
+            _ => None,
+        };
+        let form = match nameless {
+            Some(nameless) => Form::Nameless(nameless),
+            None => Form::Named(Named::create(directory, &target.path)?),
+        };
+        Ok(Self { form, target })
+    }
+
+    /// The file, until it is [at rest](Temporary::rest).
+    pub(crate) fn file(&self) -> Result<&File, CliError> {
+        let file = match &self.form {
+            Form::Named(named) => named.file.as_ref(),
+            Form::Nameless(nameless) => Some(nameless.file()),
+        };
+        file.ok_or_else(|| cannot_write(&self.target.path, rustix::io::Errno::BADF.into()))
     }
 
     /// Gives the finished file its mode and time.
-    pub(crate) fn set_attributes(&self, file: &File, attributes: Attributes) -> Result<(), CliError> {
+    pub(crate) fn set_attributes(&self, attributes: Attributes) -> Result<(), CliError> {
+        let file = self.file()?;
         let set = || {
             if attributes.mode != Mode::RUSR | Mode::WUSR {
                 rustix::fs::fchmod(file, attributes.mode)?;
@@ -69,10 +94,19 @@ impl Temporary {
         set().map_err(|error: rustix::io::Errno| cannot_write(&self.target.path, error.into()))
     }
 
+    /// Closes the finished file, if it is there without being open.
+    pub(crate) fn rest(&mut self) {
+        if let Form::Named(named) = &mut self.form {
+            named.file = None;
+        }
+    }
+
     /// Has the content on disk, where no `syncfs` can do it for many files.
     pub(crate) fn sync_alone(&self) -> rustix::io::Result<()> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        rustix::fs::fdatasync(rustix::fs::open(self.unfinished.path(), flags, Mode::empty())?)
+        match &self.form {
+            Form::Named(named) => named.sync(),
+            Form::Nameless(nameless) => rustix::fs::fdatasync(nameless.file()),
+        }
     }
 
     /// Where it will be.
@@ -81,25 +115,61 @@ impl Temporary {
     }
 
     /// Gives the file its name; without permission to replace, only if the name is still free.
-    pub(crate) fn publish(mut self) -> Result<(), CliError> {
-        let (from, to) = (self.unfinished.path(), self.target.path.as_path());
-        let renamed = match self.target.replace {
-            Replace::Yes => rustix::fs::rename(from, to),
-            Replace::No => rename_to_free(from, to),
+    pub(crate) fn publish(self) -> Result<(), CliError> {
+        let to = self.target.path.as_path();
+        let published = match self.form {
+            Form::Named(named) => named.rename(to, self.target.replace),
+            Form::Nameless(nameless) => nameless.link(to),
         };
-        match renamed {
-            Ok(()) => {
-                self.published = true;
-                self.unfinished.forget();
-                Ok(())
-            }
-            Err(rustix::io::Errno::EXIST) => Err(already_exists(to)),
-            Err(error) => Err(cannot_write(to, error.into())),
-        }
+        published.map_err(|error| match error {
+            rustix::io::Errno::EXIST => already_exists(to),
+            error => cannot_write(to, error.into()),
+        })
     }
 }
 
-impl Drop for Temporary {
+/// A file of a temporary name.
+#[derive(Debug)]
+struct Named {
+    unfinished: Unfinished,
+    file: Option<File>,
+    published: bool,
+}
+
+impl Named {
+    fn create(directory: &Path, target: &Path) -> Result<Self, CliError> {
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        loop {
+            let path = temporary_name(directory)?;
+            let made = Unfinished::make(path, |path| rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR));
+            match made {
+                Ok((unfinished, file)) => {
+                    return Ok(Self { unfinished, file: Some(File::from(file)), published: false });
+                }
+                Err(rustix::io::Errno::EXIST) => {}
+                Err(error) => return Err(cannot_write(target, error.into())),
+            }
+        }
+    }
+
+    fn sync(&self) -> rustix::io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        rustix::fs::fdatasync(rustix::fs::open(self.unfinished.path(), flags, Mode::empty())?)
+    }
+
+    fn rename(mut self, to: &Path, replace: Replace) -> rustix::io::Result<()> {
+        let from = self.unfinished.path();
+        match replace {
+            Replace::Yes => rustix::fs::rename(from, to)?,
+            Replace::No => rename_to_free(from, to)?,
+        }
+        self.published = true;
+        self.unfinished.forget();
+        Ok(())
+    }
+}
+
+impl Drop for Named {
     fn drop(&mut self) {
         if !self.published {
             std::fs::remove_file(self.unfinished.path()).ok();
@@ -127,6 +197,7 @@ pub(crate) fn cannot_write(path: &Path, error: io::Error) -> CliError {
     let built = CliError::system(Class::Output, "cannot be written", &error).file(path);
     match error.kind() {
         io::ErrorKind::NotFound => built.hint("its directory has to be there: make it first"),
+        io::ErrorKind::InvalidFilename => built.hint("give it a shorter name with -o OUT"),
         _ => built,
     }
 }
@@ -184,37 +255,53 @@ mod tests {
     #[test]
     fn a_dropped_output_leaves_nothing_behind() {
         let dir = tempfile::tempdir().unwrap();
-        let (temporary, mut file) = Temporary::create(target(&dir.path().join("x"), Replace::No)).unwrap();
-        file.write_all(b"half").unwrap();
-        assert!(names(dir.path())[0].starts_with(PREFIX));
-        drop(temporary);
-        assert!(names(dir.path()).is_empty());
+        for naming in [Naming::Named, Naming::Nameless] {
+            let temporary = Temporary::create(target(&dir.path().join("x"), Replace::No), naming).unwrap();
+            temporary.file().unwrap().write_all(b"half").unwrap();
+            if naming == Naming::Named {
+                assert!(names(dir.path())[0].starts_with(PREFIX));
+            }
+            drop(temporary);
+            assert!(names(dir.path()).is_empty());
+        }
     }
 
     #[test]
     fn an_output_that_appeared_meanwhile_is_not_replaced() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x");
-        let (temporary, _file) = Temporary::create(target(&path, Replace::No)).unwrap();
-        std::fs::write(&path, "theirs").unwrap();
-        assert_eq!(temporary.publish().unwrap_err().class(), Class::Output);
-        assert_eq!(names(dir.path()), ["x"]);
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
+        for naming in [Naming::Named, Naming::Nameless] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("x");
+            let mut temporary = Temporary::create(target(&path, Replace::No), naming).unwrap();
+            std::fs::write(&path, "theirs").unwrap();
+            temporary.rest();
+            assert_eq!(temporary.publish().unwrap_err().class(), Class::Output);
+            assert_eq!(names(dir.path()), ["x"]);
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "theirs");
+        }
     }
 
     #[test]
     fn an_output_replaces_when_it_may_and_takes_its_attributes() {
         use std::os::unix::fs::MetadataExt as _;
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x");
-        std::fs::write(&path, "old").unwrap();
-        let (temporary, mut file) = Temporary::create(target(&path, Replace::Yes)).unwrap();
-        file.write_all(b"new").unwrap();
-        let modified = Some(Timespec { tv_sec: 1_000_000_000, tv_nsec: 5 });
-        temporary.set_attributes(&file, Attributes { mode: Mode::RUSR, modified }).unwrap();
-        temporary.publish().unwrap();
-        let meta = std::fs::metadata(&path).unwrap();
-        assert_eq!((meta.mode() & 0o7777, meta.mtime(), meta.mtime_nsec()), (0o400, 1_000_000_000, 5));
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+        for (naming, replace) in
+            [(Naming::Named, Replace::Yes), (Naming::Nameless, Replace::Yes), (Naming::Nameless, Replace::No)]
+        {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("x");
+            if replace == Replace::Yes {
+                std::fs::write(&path, "old").unwrap();
+            }
+            let mut temporary = Temporary::create(target(&path, replace), naming).unwrap();
+            temporary.file().unwrap().write_all(b"new").unwrap();
+            let modified = Some(Timespec { tv_sec: 1_000_000_000, tv_nsec: 5 });
+            temporary.set_attributes(Attributes { mode: Mode::RUSR, modified }).unwrap();
+            temporary.rest();
+            temporary.sync_alone().unwrap();
+            temporary.publish().unwrap();
+            let meta = std::fs::metadata(&path).unwrap();
+            assert_eq!((meta.mode() & 0o7777, meta.mtime(), meta.mtime_nsec()), (0o400, 1_000_000_000, 5));
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+            assert_eq!(names(dir.path()), ["x"]);
+        }
     }
 }

@@ -1,12 +1,11 @@
 //! Many inputs on several threads, and the moment at which their outputs appear.
 //!
 //! A single output is synced and renamed by itself. Outputs of a batch are collected as finished temporary files; a
-//! group of them is synced by one `syncfs` per file system, then renamed, then their directories are synced. That is
+//! group of them is synced by one `syncfs` per file system, then named, then their directories are synced. That is
 //! what makes a thousand small files about as fast as copying them.
 
 mod sync;
 
-use std::fs::File;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -15,14 +14,15 @@ use serde_json::json;
 
 use self::sync::GroupSync;
 use crate::atomic::Temporary;
+use crate::descriptors;
 use crate::error::{Class, CliError};
 use crate::input::InputName;
 use crate::output::Console;
 use crate::report::FileReport;
 
-/// A group is synced and renamed when it has this many outputs.
-const GROUP_FILES: usize = 512;
-/// A group is synced and renamed when its outputs have this many bytes, so that an interrupt costs little work.
+/// A group is synced and named when it has this many outputs, or as many as leave descriptors for their directories.
+const GROUP_FILES: usize = 1024;
+/// A group is synced and named when its outputs have this many bytes, so that an interrupt costs little work.
 const GROUP_BYTES: u64 = 1 << 30;
 
 /// From this many inputs on it takes long enough to show how far it is.
@@ -52,7 +52,7 @@ pub(crate) enum Outcome {
     /// Nothing is left to do.
     Complete(FileReport),
     /// The output is finished but for its name.
-    Finished(Temporary, File, FileReport),
+    Finished(Temporary, FileReport),
 }
 
 /// The work on the inputs of one command.
@@ -64,13 +64,22 @@ pub(crate) struct Batch<'a> {
     verb: &'static str,
     telling: Telling,
     group: Mutex<Group>,
+    group_files: usize,
     tally: Tally,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Group {
     outputs: Vec<(Temporary, FileReport)>,
     bytes: u64,
+}
+
+impl Group {
+    /// Makes an empty group. It does not grow while threads share it: what one of them has allocated and another one
+    /// reallocates makes both wait for each other in the allocator, long afterwards.
+    fn with_room(outputs: usize) -> Self {
+        Self { outputs: Vec::with_capacity(outputs), bytes: 0 }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -85,7 +94,9 @@ struct Tally {
 impl<'a> Batch<'a> {
     /// Makes an empty batch.
     pub(crate) fn new(console: &'a Console, durability: Durability, verb: &'static str, telling: Telling) -> Self {
-        Self { console, durability, verb, telling, group: Mutex::default(), tally: Tally::default() }
+        let group_files = GROUP_FILES.min(descriptors::limit() / 4).max(1);
+        let group = Mutex::new(Group::with_room(0));
+        Self { console, durability, verb, telling, group, group_files, tally: Tally::default() }
     }
 
     /// Works on all inputs, on up to `jobs` threads. A single input's error is returned as it is; of several, each is
@@ -100,6 +111,7 @@ impl<'a> Batch<'a> {
         if inputs.len() >= DRAWN_FILES {
             self.console.draw_files(inputs.len());
         }
+        *self.group() = Group::with_room(self.group_files.min(inputs.len()));
         let next = AtomicUsize::new(0);
         let worker = || {
             while let Some(input) = inputs.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -120,7 +132,7 @@ impl<'a> Batch<'a> {
             }
             worker();
         });
-        let rest = std::mem::take(&mut *self.group());
+        let rest = std::mem::replace(&mut *self.group(), Group::with_room(0));
         self.publish(rest);
         self.conclude()
     }
@@ -133,12 +145,11 @@ impl<'a> Batch<'a> {
     fn finish_alone(&self, outcome: Outcome) -> Result<(), CliError> {
         let report = match outcome {
             Outcome::Complete(report) => report,
-            Outcome::Finished(temporary, file, report) => {
+            Outcome::Finished(temporary, report) => {
                 let target = temporary.target().to_owned();
                 if self.durability == Durability::Synced {
-                    sync::content(&file, &target)?;
+                    sync::content(temporary.file()?, &target)?;
                 }
-                drop(file);
                 temporary.publish()?;
                 if self.durability == Durability::Synced {
                     sync::name(&target)?;
@@ -160,8 +171,8 @@ impl<'a> Batch<'a> {
     fn collect(&self, outcome: Outcome) {
         let full = match outcome {
             Outcome::Complete(report) => return self.succeed(&report),
-            Outcome::Finished(temporary, file, report) => {
-                drop(file);
+            Outcome::Finished(mut temporary, report) => {
+                temporary.rest();
                 if self.durability == Durability::Unsynced {
                     return match temporary.publish() {
                         Ok(()) => self.succeed(&report),
@@ -171,8 +182,8 @@ impl<'a> Batch<'a> {
                 let mut group = self.group();
                 group.bytes = group.bytes.saturating_add(report.plaintext_bytes);
                 group.outputs.push((temporary, report));
-                let full = group.outputs.len() >= GROUP_FILES || group.bytes >= GROUP_BYTES;
-                full.then(|| std::mem::take(&mut *group))
+                let full = group.outputs.len() >= self.group_files || group.bytes >= GROUP_BYTES;
+                full.then(|| std::mem::replace(&mut *group, Group::with_room(self.group_files)))
             }
         };
         if let Some(group) = full {

@@ -14,14 +14,20 @@ use std::num::NonZeroUsize;
 use crate::args::{Cli, Command, Many};
 use crate::error::CliError;
 use crate::output::Console;
-use crate::{hardening, interrupt};
+use crate::{descriptors, hardening, interrupt};
 
 /// Runs the command.
 pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
     let common = &cli.common;
     match cli.command {
-        Command::Encrypt(args) => guarded(|| encrypt::run(common, &args, console)),
-        Command::Decrypt(args) => guarded(|| decrypt::run(common, &args, console)),
+        Command::Encrypt(args) => {
+            descriptors::make_room(args.inputs.len());
+            guarded(|| encrypt::run(common, &args, console))
+        }
+        Command::Decrypt(args) => {
+            descriptors::make_room(args.inputs.len());
+            guarded(|| decrypt::run(common, &args, console))
+        }
         Command::Cat(args) => guarded(|| cat::run(common, &args, console)),
         Command::Verify(args) => guarded(|| verify::run(common, &args, console)),
         Command::Kms(args) => guarded(|| kms::run(common, &args.command, console)),

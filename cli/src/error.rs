@@ -101,7 +101,7 @@ impl CliError {
         let built = Self::new(class, format!("{doing}: {}", reason(error)));
         match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                built.hint("free some space, or write elsewhere with -o OUT")
+                built.hint("free some space there, or write to another place")
             }
             _ => built,
         }
@@ -135,7 +135,7 @@ impl CliError {
     pub(crate) fn caused_by(mut self, error: Option<&dyn std::error::Error>) -> Self {
         let mut next = error;
         while let Some(cause) = next {
-            let text = shown(&cause.to_string());
+            let text = shown(without_number(&cause.to_string()));
             // An error that repeats its source's text says nothing new.
             if !self.message.contains(&text) && self.causes.last() != Some(&text) {
                 self.causes.push(text);
@@ -204,7 +204,7 @@ impl std::error::Error for CliError {}
 /// The system's words for an error, without Rust's `(os error N)`.
 pub(crate) fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
+    let text = without_number(&text);
     let mut characters = text.chars();
     match characters.next() {
         // Only a first word in title case is lowered: an acronym stays.
@@ -213,6 +213,11 @@ pub(crate) fn reason(error: &std::io::Error) -> String {
         }
         _ => text.to_owned(),
     }
+}
+
+/// Takes away what Rust adds to the system's words.
+fn without_number(text: &str) -> &str {
+    text.split(" (os error").next().unwrap_or_default()
 }
 
 #[cfg(test)]

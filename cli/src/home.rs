@@ -11,11 +11,12 @@ use crate::error::CliError;
 pub(crate) struct Home(PathBuf);
 
 impl Home {
-    /// Finds it: what was asked for, else `$XDG_DATA_HOME/waxseal`, else `~/.local/share/waxseal`, else, for root
-    /// without a home, `/var/lib/waxseal`.
+    /// Finds it: what was asked for, else `$WAXSEAL_HOME`, else `$XDG_DATA_HOME/waxseal`, else
+    /// `~/.local/share/waxseal`, else, for root without a home, `/var/lib/waxseal`.
     pub(crate) fn find(asked: Option<&Path>) -> Result<Self, CliError> {
         let root = rustix::process::geteuid().is_root();
-        let found = choose(asked, env::var_os("XDG_DATA_HOME"), env::var_os("HOME"), root);
+        let own = env::var_os("WAXSEAL_HOME").map(PathBuf::from);
+        let found = choose(asked.or(own.as_deref()), env::var_os("XDG_DATA_HOME"), env::var_os("HOME"), root);
         // Messages name the place in full: what is relative now means nothing tomorrow.
         found.map(|path| Self(std::path::absolute(&path).unwrap_or(path))).ok_or_else(|| {
             CliError::usage("there is no home directory to keep the keys in: HOME is not set")
@@ -32,6 +33,7 @@ impl Home {
 fn choose(asked: Option<&Path>, data: Option<OsString>, home: Option<OsString>, root: bool) -> Option<PathBuf> {
     // The XDG specification says to ignore relative paths; a relative HOME would scatter keys over directories.
     let absolute = |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());
+    // An empty variable is one that is not set.
     asked
         .filter(|path| !path.as_os_str().is_empty())
         .map(Path::to_path_buf)

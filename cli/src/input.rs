@@ -1,7 +1,7 @@
 //! Inputs: files by name, and standard input.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal as _, Read};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use rustix::fs::{FileType, Mode, OFlags, Stat, Timespec};
 
 use crate::atomic::Attributes;
 use crate::error::{Class, CliError};
+use crate::output::Console;
 
 /// What tells one file from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +112,13 @@ impl Input {
             identity: Identity { device: stat.st_dev, inode: stat.st_ino },
             regular: by_position.then(|| Regular::of(&stat)),
         })
+    }
+
+    /// Says so if the input is to be typed: nobody should wait for a program that waits for them.
+    pub(crate) fn say_if_typed(&self, console: &Console) {
+        if self.regular.is_none() && self.file.is_terminal() {
+            console.note("reading from the terminal; Ctrl-D at the beginning of a line ends it", None);
+        }
     }
 
     /// The attributes for a file made from this input: the source's, or what the user's umask allows.

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use rustix::termios::{OptionalActions, Termios, tcsetattr};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::error::{Class, CliError};
@@ -21,13 +21,15 @@ static MAKING: RwLock<()> = RwLock::new(());
 /// The terminal's settings to put back, while a passphrase is typed.
 static TERMINAL: Mutex<Option<(fs::File, Termios)>> = Mutex::new(None);
 
-/// Begins to watch for SIGINT, SIGTERM and SIGHUP, on a thread of its own.
+/// Begins to watch for SIGINT, SIGTERM, SIGHUP and SIGQUIT, on a thread of its own.
 ///
-/// A signal that whoever started us had ignored (`nohup`, background jobs) stays ignored.
+/// A signal that whoever started us had ignored (`nohup`, background jobs) stays ignored. The signal for a file that
+/// grows beyond the limit is caught, so that writing fails like on a full disk instead of ending the process.
 pub(crate) fn watch() -> Result<(), CliError> {
     let ignored = ignored_signals();
-    let watched = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    let watched = [SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
     let failed = |error: std::io::Error| CliError::system(Class::Other, "cannot watch for interrupts", &error);
+    signal_hook::flag::register(SIGXFSZ, Arc::default()).map_err(failed)?;
     let mut signals = Signals::new(watched).map_err(failed)?;
     let wait = move || {
         if let Some(signal) = signals.forever().next() {

@@ -7,6 +7,7 @@ use waxseal_envelope::EnvelopeError;
 use waxseal_key_service::{ErrorCode, KeyArn, KeyServiceError, Provider};
 use waxseal_kms_local::StoreError;
 
+use crate::atomic::cannot_write;
 use crate::error::{Class, CliError};
 use crate::shown::shown;
 
@@ -33,7 +34,8 @@ pub(crate) fn container(error: &ContainerError, input: &Path, output: &Path) -> 
         ContainerError::TooManyKeys { .. } => {
             CliError::usage(error.to_string()).hint("use fewer keys, or a shorter encryption context")
         }
-        ContainerError::InputShrank { .. } => of_input(Class::Input).hint("try again when nothing else writes to it"),
+        ContainerError::InputShrank { .. } => of_input(Class::Input)
+            .hint("try again when nothing else writes to it, or take what there is: waxseal encrypt <FILE >OUT"),
         ContainerError::TooLong => of_input(Class::Input),
         ContainerError::Read(source) => CliError::system(Class::Input, "cannot be read", source).file(input),
         ContainerError::Write(source) => CliError::system(Class::Output, "cannot be written", source).file(output),
@@ -147,6 +149,9 @@ pub(crate) fn store(error: &StoreError) -> CliError {
     {
         return own.clone();
     }
+    if let StoreError::Io { path, doing, source } = error {
+        return store_system(path, doing, source);
+    }
     let (class, path, hint) = describe(error);
     let text = error.to_string();
     let built = match path {
@@ -163,17 +168,32 @@ pub(crate) fn store(error: &StoreError) -> CliError {
     }
 }
 
-/// An error of writing a backup: what concerns the file itself is one of an output.
-pub(crate) fn writing_backup(error: &StoreError, file: &Path) -> CliError {
+/// The error of a system call on the store: whether it is worth retrying depends on what the system says.
+fn store_system(path: &Path, doing: &str, error: &std::io::Error) -> CliError {
+    use std::io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    let doing = format!("cannot {doing}");
+    match error.kind() {
+        PermissionDenied | NotADirectory | ReadOnlyFilesystem => CliError::system(Class::KeyRefused, &doing, error)
+            .hint("it has to be a directory of your own: say where the store is with --home DIR or WAXSEAL_HOME"),
+        _ => CliError::system(Class::KeyUnavailable, &doing, error),
+    }
+    .file(path)
+}
+
+/// An error of writing a backup: what concerns the file itself, and not the store in `directory`, is one of an output.
+pub(crate) fn writing_backup(error: &StoreError, file: &Path, directory: &Path) -> CliError {
     match error {
-        StoreError::Io { path, source, .. } if path.parent() == file.parent() || path == file => {
-            CliError::system(Class::Output, "cannot be written", source).file(file)
-        }
-        StoreError::Full { path } if path.parent() == file.parent() => {
-            CliError::system(Class::Output, "cannot be written", &std::io::ErrorKind::StorageFull.into()).file(file)
+        StoreError::Io { path, source, .. } if !path.starts_with(directory) => cannot_write(file, again(source)),
+        StoreError::Full { path } if !path.starts_with(directory) => {
+            cannot_write(file, std::io::ErrorKind::StorageFull.into())
         }
         _ => store(error),
     }
+}
+
+/// The same error once more, as far as it is shown.
+fn again(error: &std::io::Error) -> std::io::Error {
+    std::io::Error::new(error.kind(), error.to_string())
 }
 
 /// An error of reading a backup: what concerns the file itself is one of an input.
@@ -221,7 +241,9 @@ fn describe(error: &StoreError) -> (Class, Option<&Path>, Option<&'static str>) 
         StoreError::NewerBackup { path, .. } => (Class::NotAContainer, Some(path), Some("use a newer waxseal")),
         StoreError::BackupDamaged { path, .. } => (Class::Damaged, Some(path), Some("use another copy of the backup")),
         StoreError::BackupTooLarge { path } => (Output, Some(path), None),
-        StoreError::TargetExists { path } => (Output, Some(path), Some("replace it with --force")),
+        StoreError::TargetExists { path } => {
+            (Output, Some(path), Some("replace it with --force, or name another file"))
+        }
         StoreError::Busy { path } => (KeyUnavailable, Some(path), Some("try again later")),
         StoreError::ReadOnly { path, .. } => (KeyUnavailable, Some(path), None),
         StoreError::Full { path } => (KeyUnavailable, Some(path), Some("free some space there")),

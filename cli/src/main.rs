@@ -4,6 +4,7 @@ mod args;
 mod atomic;
 mod batch;
 mod commands;
+mod descriptors;
 mod error;
 mod hardening;
 mod home;
@@ -55,12 +56,22 @@ fn main() -> ExitCode {
 fn explain(refusal: &clap::Error) -> ExitCode {
     let code = u8::try_from(refusal.exit_code()).unwrap_or(2);
     if code != 0 && std::env::args_os().any(|argument| argument == "--json") {
-        let text = refusal.render().to_string();
-        let message = text.trim_start_matches("error: ").trim_end();
-        Console::new(Volume::Normal, true).error(&CliError::usage(message));
+        Console::new(Volume::Normal, true).error(&usage_error(&refusal.render().to_string()));
     } else {
         // Help for a reader that is gone is nobody's loss.
         refusal.print().ok();
     }
     ExitCode::from(code)
+}
+
+/// What clap says, in one line: its first paragraph, and its tip as the hint. The help that follows is for people.
+fn usage_error(text: &str) -> CliError {
+    let one_line = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut paragraphs = text.split("\n\n").map(str::trim);
+    let message = paragraphs.next().unwrap_or_default();
+    let built = CliError::usage(one_line(message.trim_start_matches("error: ")));
+    match paragraphs.find_map(|paragraph| paragraph.strip_prefix("tip: ")) {
+        Some(tip) => built.hint(one_line(tip)),
+        None => built.hint("see --help"),
+    }
 }

@@ -80,9 +80,14 @@ impl Asked {
             return Ok(Self::Directory(output.to_owned()));
         }
         if count > 1 {
+            let hint = if output.symlink_metadata().is_ok() {
+                "this is a file: name a directory for the outputs".to_owned()
+            } else {
+                format!("make it first: mkdir -p {}", crate::shown::shown(&output.to_string_lossy()))
+            };
             return Err(CliError::usage("with several inputs -o has to be an existing directory")
                 .file(output)
-                .hint(format!("make it first: mkdir -p {}", crate::shown::shown(&output.to_string_lossy()))));
+                .hint(hint));
         }
         if output.as_os_str().as_encoded_bytes().ends_with(b"/") {
             return Err(CliError::new(Class::Output, "is not an existing directory").file(output));
@@ -105,7 +110,7 @@ pub(crate) fn name(input: &Path, direction: Direction, asked: &Asked) -> Result<
         Asked::Nothing => {
             let base = input.file_name().ok_or_else(|| is_a_directory(input))?;
             let new = renamed(base, direction).ok_or_else(|| {
-                CliError::usage("does not end in .wax, so the name of its plaintext is not known")
+                CliError::usage("is not named NAME.wax, so the name of its plaintext is not known")
                     .file(input)
                     .hint("say where it goes with -o OUT")
             })?;
@@ -161,12 +166,15 @@ pub(crate) fn standard_output(direction: Direction, asked: &Asked, input: Option
         |error: std::io::Error| CliError::system(Class::Output, "cannot be written", &error).stream("standard output");
     let file = File::from(std::io::stdout().as_fd().try_clone_to_owned().map_err(failed)?);
     if direction == Direction::Encrypt && !matches!(asked, Asked::Stdout) && file.is_terminal() {
-        return Err(CliError::new(Class::Output, "standard output is a terminal, and a container is no text")
+        return Err(CliError::new(Class::Output, "is a terminal, and a container is no text")
+            .stream("standard output")
             .hint("write to a file with -o OUT or >OUT; -o - writes to the terminal all the same"));
     }
     let stat = rustix::fs::fstat(&file).map_err(|error| failed(error.into()))?;
     if input.is_some_and(|input| input.is(&stat)) && FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
-        return Err(CliError::new(Class::Output, "standard output is the input itself"));
+        return Err(CliError::new(Class::Output, "is the input itself")
+            .stream("standard output")
+            .hint("write elsewhere with -o OUT"));
     }
     Ok(Place::Stream(file))
 }

@@ -25,6 +25,9 @@ impl FromStr for Range {
     fn from_str(text: &str) -> Result<Self, String> {
         let (offset, length) =
             text.split_once(':').ok_or("not of the form OFFSET:LENGTH, for instance 1048576:4096")?;
+        if offset.is_empty() {
+            return Err("there is no OFFSET before the colon; 0 is the beginning".to_owned());
+        }
         let number = |part: &str| bytes(part).ok_or_else(|| format!("{part:?} is not a number of bytes"));
         let length = if length.is_empty() { None } else { Some(number(length)?) };
         Ok(Self { offset: number(offset)?, length })

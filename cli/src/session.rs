@@ -1,8 +1,10 @@
 //! The key services of a command: opened when one is first needed, once, whatever the number of files and threads.
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use tokio::runtime::Runtime;
@@ -74,7 +76,7 @@ impl<'a> Session<'a> {
                 .hint("name a key of the embedded KMS, or leave -k out")
                 .fatal());
         }
-        let resolved = self.runtime.block_on(self.local.resolve_key(&reference.key));
+        let resolved = self.wait(self.local.resolve_key(&reference.key));
         self.tell();
         resolved.map_err(|error| {
             let source = library_errors::key_service(&error);
@@ -84,12 +86,26 @@ impl<'a> Session<'a> {
 
     /// Has a data key made for a new container.
     pub(crate) fn make(&self, new: &NewContainer) -> Result<Sealer, EnvelopeError> {
-        self.runtime.block_on(self.envelope.make(new))
+        self.wait(self.envelope.make(new))
     }
 
     /// Has a container's data key decrypted.
     pub(crate) fn open(&self, header: Header, reading: &Reading) -> Result<OpenedBy, EnvelopeError> {
-        self.runtime.block_on(self.envelope.open(header, reading))
+        self.wait(self.envelope.open(header, reading))
+    }
+
+    /// Runs a request. The embedded KMS answers it within the first poll, and the runtime's own waiting, which costs more
+    /// than that answer, is left to those that do not.
+    fn wait<T>(&self, request: impl Future<Output = T>) -> T {
+        let mut request = pin!(request);
+        let polled = {
+            let _context = self.runtime.enter();
+            request.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        };
+        match polled {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => self.runtime.block_on(request),
+        }
     }
 
     /// Says where the keys are, if the store was made just now.

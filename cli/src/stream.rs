@@ -12,7 +12,7 @@ use crate::output::Console;
 const DRAWN_BYTES: u64 = 256 << 20;
 
 /// How much a pipe should hold: with the default of 64 KiB, two processes spend their time waking each other.
-const PIPE_SIZE: usize = 1 << 20;
+const PIPE_SIZE: usize = 1 << 17;
 
 /// A file that is read at any offset, with every byte counted.
 #[derive(Debug)]
@@ -53,24 +53,30 @@ impl ReadAt for CountedFile<'_> {
     }
 }
 
-/// A stream, with every byte counted.
+/// A stream, with every byte counted, that has ended once it has ended.
 #[derive(Debug)]
 pub(crate) struct CountedStream<'a, S> {
     inner: S,
     read: u64,
+    ended: bool,
     console: &'a Console,
 }
 
 impl<'a, S> CountedStream<'a, S> {
     /// Counts the reads of a stream whose end is not known.
     pub(crate) fn new(inner: S, console: &'a Console) -> Self {
-        Self { inner, read: 0, console }
+        Self { inner, read: 0, ended: false, console }
     }
 }
 
 impl<S: Read> Read for CountedStream<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // A terminal goes on after its end: whoever typed Ctrl-D is not asked for it again.
+        if self.ended {
+            return Ok(0);
+        }
         let length = self.inner.read(buffer)?;
+        self.ended = length == 0 && !buffer.is_empty();
         self.read += length as u64;
         if self.read >= DRAWN_BYTES {
             self.console.draw_stream(self.read);

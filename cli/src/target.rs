@@ -7,7 +7,7 @@ use rustix::fs::Mode;
 use waxseal_container::{ContainerError, Sink};
 
 use crate::args::Writing;
-use crate::atomic::{Attributes, Temporary};
+use crate::atomic::{Attributes, Naming, Temporary};
 use crate::batch::{Durability, Outcome};
 use crate::error::{Class, CliError};
 use crate::input::{Input, InputName};
@@ -24,6 +24,7 @@ pub(crate) struct Targets {
     asked: Asked,
     replace: Replace,
     umask: Mode,
+    naming: Naming,
     /// Names that more than one input would be written to.
     contested: HashSet<PathBuf>,
 }
@@ -38,7 +39,9 @@ impl Targets {
     ) -> Result<Self, CliError> {
         let asked = Asked::parse(writing.output.as_deref(), inputs.len())?;
         let replace = if writing.force { Replace::Yes } else { Replace::No };
-        let mut targets = Self { direction, asked, replace, umask: umask(), contested: HashSet::new() };
+        // A single output that grows for long is to be seen.
+        let naming = if inputs.len() > 1 { Naming::Nameless } else { Naming::Named };
+        let mut targets = Self { direction, asked, replace, umask: umask(), naming, contested: HashSet::new() };
         targets.contested = targets.find_contested(inputs);
         if let [only] = inputs
             && targets.name(only)?.is_none()
@@ -72,17 +75,18 @@ impl Targets {
     pub(crate) fn open(&self, name: &InputName, input: &Input) -> Result<Target, CliError> {
         let identity = Some(input.identity);
         let attributes = input.attributes(self.umask);
+        let naming = self.naming;
         let Some(path) = self.name(name)? else {
             let place = place::standard_output(self.direction, &self.asked, identity)?;
-            return Ok(Target { path: None, place, attributes });
+            return Ok(Target { path: None, place, attributes, naming });
         };
         if self.contested.contains(&path) {
             return Err(CliError::new(Class::Output, "is the output of two inputs")
                 .file(&path)
-                .hint("rename one of them, or encrypt them one by one"));
+                .hint("name each input once, and those of the same name in separate runs"));
         }
         let place = place::resolve(&path, self.direction, self.replace, identity)?;
-        Ok(Target { path: Some(path), place, attributes })
+        Ok(Target { path: Some(path), place, attributes, naming })
     }
 }
 
@@ -97,6 +101,7 @@ pub(crate) struct Target {
     path: Option<PathBuf>,
     place: Place,
     attributes: Attributes,
+    naming: Naming,
 }
 
 impl Target {
@@ -114,10 +119,10 @@ impl Target {
                 fill(Sink::Stream(&mut file)).map(report).map(Outcome::Complete)
             }
             Place::File(target) => {
-                let (temporary, file) = Temporary::create(target)?;
-                let filled = fill(Sink::File(&file))?;
-                temporary.set_attributes(&file, self.attributes)?;
-                Ok(Outcome::Finished(temporary, file, report(filled)))
+                let temporary = Temporary::create(target, self.naming)?;
+                let filled = fill(Sink::File(temporary.file()?))?;
+                temporary.set_attributes(self.attributes)?;
+                Ok(Outcome::Finished(temporary, report(filled)))
             }
         }
     }

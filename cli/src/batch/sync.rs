@@ -22,9 +22,11 @@ impl GroupSync {
     pub(super) fn contents(outputs: &[&Temporary]) -> Self {
         let mut sync = Self::default();
         let (mut seen, mut unreadable) = (HashSet::new(), HashSet::new());
+        let mut last = None;
         for output in outputs {
             let path = directory_of(output.target());
-            if seen.insert(path) {
+            // Most outputs lie beside the one before, and looking there saves hashing the path.
+            if last.replace(path) != Some(path) && seen.insert(path) {
                 match open_directory(path) {
                     Ok(directory) => sync.open.push((path.to_owned(), directory)),
                     Err(_) => {
@@ -65,6 +67,9 @@ impl GroupSync {
 
     /// Why the output at `target` is not on disk, if it is not.
     pub(super) fn failure(&self, target: &Path) -> Option<CliError> {
+        if self.broken.is_empty() {
+            return None;
+        }
         self.broken.get(directory_of(target)).map(|error| cannot_write(target, (*error).into()))
     }
 }

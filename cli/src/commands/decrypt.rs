@@ -21,6 +21,7 @@ pub(crate) fn run(common: &Common, args: &Decrypt, console: &Console) -> Result<
     batch.run(&inputs, jobs, |name| {
         let input = Input::open(name)?;
         let target = targets.open(name, &input)?;
+        input.say_if_typed(console);
         let output = target.label().to_owned();
         // The output is made only once the header is verified: most failures touch no directory.
         let container = reader.open(name, input)?;

@@ -72,6 +72,7 @@ impl Encryption<'_> {
     fn encrypt(&self, name: &InputName) -> Result<Outcome, CliError> {
         let input = Input::open(name)?;
         let target = self.targets.open(name, &input)?;
+        input.say_if_typed(self.console);
         let key_arn = self.session.resolve(&self.key)?;
         let new = NewContainer {
             key: KeyReference { provider: key_arn.provider(), key: KeyId::Arn(key_arn.clone()) },
@@ -95,16 +96,18 @@ impl Encryption<'_> {
 
     fn seal(&self, name: &InputName, sealer: Sealer, input: &Input, sink: Sink<'_>) -> Result<Sealed, ContainerError> {
         let (sealed, is_container) = match input.regular {
-            Some(regular) => {
+            // The files of /proc say that they are empty, and are not.
+            Some(regular) if regular.size > 0 => {
                 let file = CountedFile::new(&input.file, regular.size, self.console);
                 let sealed = sealer.seal(Source::File(&file), sink, self.threads)?;
                 (sealed, file.is_container())
             }
-            None => {
+            _ => {
                 widen(&input.file);
-                let begin = peek(&mut &input.file, MAGIC.len()).map_err(ContainerError::Read)?;
+                let mut stream = CountedStream::new(&input.file, self.console);
+                let begin = peek(&mut stream, MAGIC.len()).map_err(ContainerError::Read)?;
                 let is_container = begin == MAGIC;
-                let mut stream = CountedStream::new(Cursor::new(begin).chain(&input.file), self.console);
+                let mut stream = Cursor::new(begin).chain(stream);
                 (sealer.seal(Source::Stream(&mut stream), sink, self.threads)?, is_container)
             }
         };

@@ -6,7 +6,8 @@ use serde_json::json;
 use waxseal_kms_local::{CreateOptions, LocalKms, NewSeal, Overwrite, Passphrase, PassphraseCost, Region, StoreError};
 
 use crate::args::{BackupPassphrase, Common, KmsBackup, KmsCommand, KmsInit, KmsRestore, PassphraseOptions, SealName};
-use crate::error::CliError;
+use crate::atomic::directory_of;
+use crate::error::{Class, CliError};
 use crate::home::Home;
 use crate::library_errors;
 use crate::output::Console;
@@ -49,17 +50,15 @@ fn init(directory: &Path, args: &KmsInit, console: &Console) -> Result<(), CliEr
 }
 
 fn backup(directory: &Path, args: &KmsBackup, console: &Console) -> Result<(), CliError> {
+    // Nobody should think up a passphrase for a file that cannot be written.
+    refuse_place(directory, args)?;
     let mut store_source = || ask(&store_passphrase(&args.passphrase), Purpose::Open).map_err(Into::into);
     let kms = LocalKms::open(directory, &mut store_source).map_err(|error| library_errors::store(&error))?;
-    // Nobody should think up a passphrase for a file that cannot be written.
-    if !args.force && args.file.symlink_metadata().is_ok() {
-        return Err(library_errors::store(&StoreError::TargetExists { path: args.file.clone() }));
-    }
     let passphrase = backup_passphrase(&args.backup, &args.passphrase, Purpose::Set)?;
     let overwrite = if args.force { Overwrite::Replace } else { Overwrite::Refuse };
     let report = kms
         .backup(&args.file, &passphrase, PassphraseCost::default(), overwrite)
-        .map_err(|error| library_errors::writing_backup(&error, &args.file))?;
+        .map_err(|error| library_errors::writing_backup(&error, &args.file, directory))?;
     if let Some(error) = &report.not_recorded {
         console.warning(&format!("the backup is good, but the key store could not take note of it: {error}"), None);
     }
@@ -95,11 +94,40 @@ fn restore(directory: &Path, args: &KmsRestore, console: &Console) -> Result<(),
     )
 }
 
+/// Refuses a backup that would stand where no backup can: on standard output, over a directory or another file, or in
+/// the store's own directory, where it is lost with the store, or even replaces a part of it.
+fn refuse_place(directory: &Path, args: &KmsBackup) -> Result<(), CliError> {
+    let file = args.file.as_path();
+    if file == Path::new("-") {
+        return Err(CliError::usage("a backup goes into a file, not to standard output").hint("./- is a file called -"));
+    }
+    if file.is_dir() {
+        return Err(CliError::new(Class::Output, "is a directory").file(file).hint("name a file in it"));
+    }
+    // A name that leads nowhere yet is looked up by its directory; one that leads nowhere at all fails when written.
+    let leads_to = file.canonicalize().or_else(|_| directory_of(file).canonicalize());
+    if let (Ok(place), Ok(store)) = (leads_to, directory.canonicalize())
+        && place.starts_with(store)
+    {
+        return Err(CliError::new(
+            Class::Output,
+            "is in the key store's own directory: what loses the one loses the other",
+        )
+        .file(file)
+        .hint("write the backup elsewhere, best of all to another disk"));
+    }
+    if !args.force && file.symlink_metadata().is_ok() {
+        return Err(library_errors::store(&StoreError::TargetExists { path: file.to_owned() }));
+    }
+    Ok(())
+}
+
 /// Refuses to make a store where one is, before anybody types a passphrase.
 fn refuse_existing(directory: &Path) -> Result<(), CliError> {
     match waxseal_kms_local::status(directory) {
         Err(StoreError::NotThere { .. }) => Ok(()),
-        // Whatever stands there and cannot be read is no free place either; creating says what it is.
+        Err(error @ StoreError::Io { .. }) => Err(library_errors::store(&error)),
+        // A store that is damaged or of another version is one all the same.
         Err(_) | Ok(_) => Err(library_errors::store(&StoreError::AlreadyThere { path: directory.to_owned() })),
     }
 }

@@ -87,44 +87,52 @@ impl OpenContainer<'_> {
         };
         let failed = |error: ContainerError| library_errors::container(&error, name.label(), output);
         report.plaintext_bytes = match range {
-            None => {
-                let read = reader.read_whole(&opened.unlocked, &input, sink).map_err(failed)?;
-                if read.interrupted {
-                    reader.say_recovered(name, read.plaintext_len);
-                }
-                read.plaintext_len
-            }
-            Some(range) => reader.read_range(opened.unlocked, input, range, sink).map_err(failed)?,
+            None => reader.read_whole(name, &opened.unlocked, &input, sink).map_err(failed)?.plaintext_len,
+            Some(range) => reader.read_range(name, opened.unlocked, input, range, sink).map_err(failed)?,
         };
         Ok(report)
     }
 }
 
 impl Reader<'_> {
-    fn read_whole(&self, unlocked: &Unlocked, input: &Input, sink: Sink<'_>) -> Result<Opened, ContainerError> {
-        match input.regular {
+    fn read_whole(
+        &self,
+        name: &InputName,
+        unlocked: &Unlocked,
+        input: &Input,
+        sink: Sink<'_>,
+    ) -> Result<Opened, ContainerError> {
+        let opened = match input.regular {
             Some(regular) => {
                 let file = CountedFile::new(&input.file, regular.size, self.console);
-                unlocked.open(Source::File(&file), sink, self.interrupted, self.threads)
+                unlocked.open(Source::File(&file), sink, self.interrupted, self.threads)?
             }
             None => {
                 let mut stream = CountedStream::new(&input.file, self.console);
-                unlocked.open(Source::Stream(&mut stream), sink, self.interrupted, self.threads)
+                unlocked.open(Source::Stream(&mut stream), sink, self.interrupted, self.threads)?
             }
+        };
+        if opened.interrupted {
+            self.say_recovered(name, opened.plaintext_len);
         }
+        Ok(opened)
     }
 
     fn read_range(
         &self,
+        name: &InputName,
         unlocked: Unlocked,
         input: Input,
         range: Range,
         sink: Sink<'_>,
     ) -> Result<u64, ContainerError> {
         if input.regular.is_none() {
-            return self.read_range_of_stream(&unlocked, &input, range, sink);
+            return self.read_range_of_stream(name, &unlocked, &input, range, sink);
         }
         let container = Container::open(unlocked, input.file, self.interrupted)?;
+        if container.is_recovered() {
+            self.say_recovered(name, container.len());
+        }
         let (start, end) = range.within(container.len());
         let mut writer = SinkWriter::new(sink);
         let mut piece = vec![0; PIECE];
@@ -141,18 +149,21 @@ impl Reader<'_> {
     /// A stream has to be read from its beginning, and is verified to its end.
     fn read_range_of_stream(
         &self,
+        name: &InputName,
         unlocked: &Unlocked,
         input: &Input,
         range: Range,
         sink: Sink<'_>,
     ) -> Result<u64, ContainerError> {
         let mut writer = RangeWriter::new(SinkWriter::new(sink), range.offset, range.length);
-        self.read_whole(unlocked, input, Sink::Stream(&mut writer))?;
+        self.read_whole(name, unlocked, input, Sink::Stream(&mut writer))?;
         Ok(writer.passed())
     }
 
     fn say_recovered(&self, name: &InputName, length: u64) {
         let name = shown(&name.label().to_string_lossy());
-        self.console.warning(&format!("{name}: was interrupted while it was written; {length} bytes are whole"), None);
+        let text = format!("{name}: was interrupted while it was written; what is whole of it ends at byte {length}");
+        self.console
+            .warning(&text, Some("it may be neither the old content nor the new: compare it with what you expect"));
     }
 }

@@ -11,3 +11,4 @@ mod round_trips;
 mod surveys;
 mod tampering;
 mod versions;
+mod wide;

@@ -2,6 +2,8 @@
 
 mod content;
 mod file;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -167,8 +167,9 @@ impl KeyUuid {
 
     /// Reads the one form of a key id: lower case, with hyphens.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let id = Self(Uuid::try_parse(text).ok()?.into_bytes());
-        (id.text() == text).then_some(id)
+        let id = Uuid::try_parse(text).ok()?;
+        let one_form = *id.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == *text;
+        one_form.then(|| Self(id.into_bytes()))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8; 16] {

@@ -13,6 +13,8 @@ mod context;
 mod encoding;
 mod error;
 mod files;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod key;
 mod key_service;
 mod local_kms;

@@ -52,7 +52,7 @@ impl<'a> Name<'a> {
             KeyId::Arn(arn) => {
                 check_region(region, arn.region())?;
                 // Another account or partition: no key of this service has such an ARN.
-                if KeyUuid::parse(arn.key_id()).is_none_or(|id| id.arn(region) != *arn) {
+                if !could_be_here(arn) {
                     return Err(refusals::key_not_found(arn));
                 }
                 Ok(Self::Id(arn.key_id()))
@@ -77,6 +77,11 @@ impl<'a> Name<'a> {
             Self::Alias(name) => refusals::alias_not_found(&refusals::alias_arn(region, name.as_str())),
         }
     }
+}
+
+/// Whether an ARN differs from those of this service's keys in its region and key id only.
+fn could_be_here(arn: &KeyArn) -> bool {
+    arn.as_str().starts_with("arn:aws:") && arn.account() == LOCAL_ACCOUNT && KeyUuid::parse(arn.key_id()).is_some()
 }
 
 fn check_region(region: &Region, named: &str) -> Result<(), KeyServiceError> {

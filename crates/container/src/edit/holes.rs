@@ -70,29 +70,31 @@ impl<B: Backing> Editor<B> {
         let chunks = self.len().div_ceil(CHUNK_LEN as u64);
         let mut number = chunk_of(offset).0;
         while number < chunks {
-            let (group, _) = place_of(number);
+            let (group, index) = place_of(number);
             let table = self.container.table(group)?;
-            let hole_end = match (&table, data && self.dirty.range(number..).next().is_none()) {
-                // A run of groups without tables is passed over as one.
-                (None, true) if group.plaintext_start() < self.root.len => {
-                    self.container.hole_around(group)?.1.saturating_add(1)
+            let stored = table.as_ref().is_some_and(|table| !table.entries[index].is_hole());
+            if (stored || self.dirty.contains_key(&number)) == data {
+                return Ok(Some(offset.max(number * CHUNK_LEN as u64)));
+            }
+            number = match table {
+                // Nothing is stored in groups without a table, but chunks in memory may lie there.
+                None if data => {
+                    let dirty = self.dirty.range(number..).next().map_or(u64::MAX, |(number, _)| *number);
+                    dirty.min(self.behind_hole(group)?)
                 }
-                _ => group.successor().0,
+                _ => number + 1,
             };
-            let end = GroupIndex(hole_end).plaintext_start() / CHUNK_LEN as u64;
-            if table.is_none() && data && hole_end > group.successor().0 {
-                number = end;
-                continue;
-            }
-            while number < end.min(chunks) {
-                let stored = table.as_ref().is_some_and(|table| !table.entries[place_of(number).1].is_hole());
-                if (stored || self.dirty.contains_key(&number)) == data {
-                    return Ok(Some(offset.max(number * CHUNK_LEN as u64)));
-                }
-                number += 1;
-            }
         }
         Ok(None)
+    }
+
+    /// The first chunk behind the run of groups without tables in which `group` lies.
+    fn behind_hole(&self, group: GroupIndex) -> Result<u64, ContainerError> {
+        if group.plaintext_start() >= self.root.len {
+            return Ok(u64::MAX);
+        }
+        let (_, last) = self.container.hole_around(group)?;
+        Ok(last.checked_add(1).map_or(u64::MAX, |next| GroupIndex(next).plaintext_start() / CHUNK_LEN as u64))
     }
 
     fn write_zeros(&mut self, range: Range<u64>) -> Result<(), ContainerError> {
@@ -132,9 +134,8 @@ impl<B: Backing> Editor<B> {
         let mut number = chunks.start;
         while number < chunks.end {
             let (group, index) = place_of(number);
-            let group_end = group.successor().plaintext_start() / CHUNK_LEN as u64;
             let Some(table) = self.container.table(group)? else {
-                number = group_end;
+                number = self.behind_hole(group)?;
                 continue;
             };
             number += 1;

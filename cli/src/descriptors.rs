@@ -1,0 +1,38 @@
+//! Room for the descriptors of a large batch.
+
+use std::sync::OnceLock;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// As many descriptors as a batch can make use of.
+const WANTED: u64 = 4096;
+/// From this many on the kernel has to enlarge the table that it begins with.
+const BEGUN_WITH: usize = 48;
+
+/// Makes room for about `count` open files, before the first thread starts.
+///
+/// The soft limit is raised as far as the hard one allows. And the kernel enlarges the table now: in a process of several
+/// threads each enlargement waits until all processors have passed through the scheduler, which takes milliseconds.
+pub(crate) fn make_room(count: usize) {
+    if count < BEGUN_WITH {
+        return;
+    }
+    let limits = getrlimit(Resource::Nofile);
+    let reachable = limits.maximum.unwrap_or(WANTED).min(WANTED);
+    if limits.current.is_some_and(|current| current < reachable) {
+        // Where it is refused, batches are smaller.
+        setrlimit(Resource::Nofile, Rlimit { current: Some(reachable), ..limits }).ok();
+    }
+    let highest = count.min(limit() / 2).try_into().unwrap_or(0);
+    // Opened at a high number and closed again; where that fails, the table grows when it has to.
+    rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), highest).ok();
+}
+
+/// How many descriptors there may be, as far as a batch can make use of them.
+pub(crate) fn limit() -> usize {
+    static LIMIT: OnceLock<usize> = OnceLock::new();
+    *LIMIT.get_or_init(|| {
+        let current = getrlimit(Resource::Nofile).current.unwrap_or(WANTED);
+        usize::try_from(current.min(WANTED)).unwrap_or(0)
+    })
+}
