@@ -22,12 +22,12 @@ pub fn create_key_file(path: &Path) -> Result<(), StoreError> {
     key_file::create(path).map(drop)
 }
 
-/// Reads a key file: its id and its key.
+/// Reads a key file: its id, and its key behind it.
 ///
 /// # Errors
 /// It is not one, or is damaged.
-pub fn load_key_file(path: &Path) -> Result<Option<([u8; 16], [u8; 32])>, StoreError> {
-    Ok(key_file::load(path)?.map(|file| (file.id, *file.key.expose())))
+pub fn load_key_file(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    Ok(key_file::load(path)?.map(|file| [&file.id[..], file.key.expose()].concat()))
 }
 
 /// Decodes what a store says about its seal, and encodes it again.

@@ -164,12 +164,14 @@ enum Edit {
 }
 
 impl Attack {
-    /// The container after the attack, and whose it was.
+    /// The container after the attack, and whose it is: two whole files may be exchanged, so the header says that.
     pub fn carry_out(&self) -> (&'static Family, Disk) {
         let family = &FAMILIES[usize::from(self.family) % FAMILIES.len()];
         let disk = version(family, self.version).disk.clone();
         self.edits.iter().take(12).for_each(|edit| edit.apply(family, &disk));
-        (family, disk)
+        let header = disk.piece(0, 128);
+        let owner = FAMILIES.iter().find(|family| family.0[0].disk.piece(0, 128) == header);
+        (owner.unwrap_or(family), disk)
     }
 }
 
