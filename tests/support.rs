@@ -77,7 +77,9 @@ impl World {
 
     /// A command line of the program, with nothing in its environment but the home.
     pub(crate) fn command<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_waxseal"));
+        // Whoever runs the tests may ignore signals (nohup does), and a program inherits that.
+        let mut command = Command::new("/usr/bin/env");
+        command.arg("--default-signal=HUP,INT,TERM,QUIT,XFSZ").arg(env!("CARGO_BIN_EXE_waxseal"));
         command.args(arguments).current_dir(self.dir()).env_clear();
         command.env("WAXSEAL_HOME", self.home()).env("PATH", "/usr/bin:/bin");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
