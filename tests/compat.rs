@@ -18,13 +18,15 @@ const BREAKS: &str = "this version no longer reads what a released one wrote: a 
                       Mend the program, and leave the vectors as they are";
 
 /// The vectors of one version of the format.
-struct Frozen {
+pub(crate) struct Frozen {
     directory: PathBuf,
-    vectors: Vec<Value>,
+    /// What the manifest says of each container.
+    pub(crate) vectors: Vec<Value>,
 }
 
 impl Frozen {
-    fn all() -> Vec<Self> {
+    /// Those of every version.
+    pub(crate) fn all() -> Vec<Self> {
         FROZEN.iter().map(|(version, manifest)| Self::load(version, manifest)).collect()
     }
 
@@ -41,7 +43,7 @@ impl Frozen {
     }
 
     /// A world whose home is the frozen one. Git keeps no modes, so they are set here.
-    fn world_of_the_time(&self) -> World {
+    pub(crate) fn world_of_the_time(&self) -> World {
         let world = World::new();
         let (from, store) = (self.directory.join("home/kms"), world.home().join("kms"));
         fs::create_dir_all(&store).unwrap();
@@ -54,7 +56,7 @@ impl Frozen {
     }
 
     /// Puts a container into the world's directory, with the zeros that the repository does without.
-    fn unpack(&self, world: &World, vector: &Value) {
+    pub(crate) fn unpack(&self, world: &World, vector: &Value) {
         let name = text(vector, "file");
         let mut bytes = fs::read(self.path(name)).unwrap();
         for run in vector["zeros_left_out"].as_array().unwrap() {
@@ -99,7 +101,8 @@ fn check_reading(world: &World, name: &str, vector: &Value) {
     check_plaintext(&streamed.stdout, name, vector);
 }
 
-fn check_plaintext(plaintext: &[u8], name: &str, vector: &Value) {
+/// Asserts that a plaintext is the one that the vector was made of.
+pub(crate) fn check_plaintext(plaintext: &[u8], name: &str, vector: &Value) {
     assert_eq!(json!(plaintext.len()), vector["plaintext_len"], "{name}: {BREAKS}");
     assert_eq!(sha256(plaintext), text(vector, "plaintext_sha256"), "{name}: {BREAKS}");
 }
@@ -117,7 +120,8 @@ fn check_header(world: &World, name: &str, vector: &Value) {
     world.run(["verify", "--recover", "-c", "project=other", name]).fails_with(7);
 }
 
-fn text<'a>(vector: &'a Value, field: &str) -> &'a str {
+/// A member of a vector.
+pub(crate) fn text<'a>(vector: &'a Value, field: &str) -> &'a str {
     vector[field].as_str().unwrap()
 }
 

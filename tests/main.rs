@@ -8,6 +8,7 @@ mod compat;
 mod concurrency;
 mod damage;
 mod disk;
+mod fsck;
 mod help;
 mod inspect;
 mod interrupts;

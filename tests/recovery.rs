@@ -30,7 +30,8 @@ fn interrupted(world: &World, suite: &str) -> Vec<u8> {
 #[track_caller]
 fn refused(run: Run) {
     run.fails_with(6)
-        .says("its last writer was interrupted, or is still writing\nhint: ")
+        .says("its last writer was interrupted, or is still writing\n")
+        .says("\nhint: ")
         .says("--recover reads as far as it was certainly written")
         .writes_nothing();
 }

@@ -1,11 +1,16 @@
 //! The command line's words: subcommands, options, and their help.
 
+mod mount;
+mod verify;
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use waxseal_container::Suite;
 
+pub(crate) use self::mount::{Mount, Umount};
+pub(crate) use self::verify::Verify;
 use crate::range::Range;
 
 /// Encrypts files with envelope encryption.
@@ -59,10 +64,14 @@ pub(crate) enum Command {
     Decrypt(Decrypt),
     /// Write the plaintext of files to standard output
     Cat(Cat),
-    /// Check that files are whole and authentic, without writing anything
+    /// Check that files are whole and authentic; repair them, or save what is left of them
     Verify(Verify),
     /// Show what a file says about itself; needs no key
     Inspect(Inspect),
+    /// Show a directory of encrypted files as ordinary files
+    Mount(Mount),
+    /// Unmount, and wait until everything is written
+    Umount(Umount),
     /// Show where the keys are, how they are protected, and when they were last backed up
     Status,
     /// Manage the key store
@@ -141,25 +150,6 @@ pub(crate) struct Cat {
     /// Write only LENGTH bytes from OFFSET on; without LENGTH, to the end
     #[arg(long, value_name = "OFFSET:LENGTH", allow_hyphen_values = true)]
     pub(crate) range: Option<Range>,
-    #[command(flatten)]
-    pub(crate) reading: Reading,
-    #[command(flatten)]
-    pub(crate) passphrase: PassphraseOptions,
-}
-
-/// `waxseal verify`.
-#[derive(Debug, Args)]
-#[command(after_help = "Every byte is read and authenticated; nothing is written.
-
-Examples:
-  waxseal verify vault/*.wax
-  waxseal verify -c project=apollo report.pdf.wax")]
-pub(crate) struct Verify {
-    /// Files to check
-    #[arg(value_name = "FILE", required = true)]
-    pub(crate) files: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) many: Many,
     #[command(flatten)]
     pub(crate) reading: Reading,
     #[command(flatten)]

@@ -91,6 +91,19 @@ struct Tally {
     end: OnceLock<CliError>,
 }
 
+/// Syncs and names a single output.
+pub(crate) fn publish_alone(temporary: Temporary, durability: Durability) -> Result<(), CliError> {
+    let target = temporary.target().to_owned();
+    if durability == Durability::Synced {
+        sync::content(temporary.file()?, &target)?;
+    }
+    temporary.publish()?;
+    match durability {
+        Durability::Synced => sync::name(&target),
+        Durability::Unsynced => Ok(()),
+    }
+}
+
 impl<'a> Batch<'a> {
     /// Makes an empty batch.
     pub(crate) fn new(console: &'a Console, durability: Durability, verb: &'static str, telling: Telling) -> Self {
@@ -146,14 +159,7 @@ impl<'a> Batch<'a> {
         let report = match outcome {
             Outcome::Complete(report) => report,
             Outcome::Finished(temporary, report) => {
-                let target = temporary.target().to_owned();
-                if self.durability == Durability::Synced {
-                    sync::content(temporary.file()?, &target)?;
-                }
-                temporary.publish()?;
-                if self.durability == Durability::Synced {
-                    sync::name(&target)?;
-                }
+                publish_alone(temporary, self.durability)?;
                 report
             }
         };

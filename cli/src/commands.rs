@@ -5,16 +5,24 @@ mod decrypt;
 mod encrypt;
 mod inspect;
 mod kms;
+mod mount;
 mod reading;
 mod status;
+mod umount;
 mod verify;
 
 use std::num::NonZeroUsize;
 
+use self::mount::Stay;
 use crate::args::{Cli, Command, Many};
 use crate::error::CliError;
 use crate::output::Console;
 use crate::{descriptors, hardening, interrupt};
+
+/// Whether the command goes on in the background, in a process of its own.
+pub(crate) fn goes_into_the_background(cli: &Cli) -> bool {
+    matches!(&cli.command, Command::Mount(args) if !args.foreground)
+}
 
 /// Runs the command.
 pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
@@ -31,8 +39,13 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
         Command::Cat(args) => guarded(|| cat::run(common, &args, console)),
         Command::Verify(args) => guarded(|| verify::run(common, &args, console)),
         Command::Kms(args) => guarded(|| kms::run(common, &args.command, console)),
+        Command::Mount(args) => {
+            let stay = if args.foreground { Stay::Foreground } else { Stay::Background };
+            guarded(|| mount::run(common, &args, stay, console))
+        }
         // These hold no key and make no file: nothing to protect, nothing to clean up, and they start at once.
         Command::Inspect(args) => inspect::run(&args, console),
+        Command::Umount(args) => umount::run(&args, console),
         Command::Status => status::run(common, console),
     }
 }

@@ -1,4 +1,4 @@
-//! Room for the descriptors of a large batch.
+//! Room for the descriptors of a large batch, or of a mount.
 
 use std::sync::OnceLock;
 
@@ -26,6 +26,13 @@ pub(crate) fn make_room(count: usize) {
     let highest = count.min(limit() / 2).try_into().unwrap_or(0);
     // Opened at a high number and closed again; where that fails, the table grows when it has to.
     rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), highest).ok();
+}
+
+/// Raises the limit as far as the system lets us: a mount holds a descriptor for each file that is open in it.
+pub(crate) fn raise_limit() {
+    let limits = getrlimit(Resource::Nofile);
+    // Where it is refused, fewer files can be open at once.
+    setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, ..limits }).ok();
 }
 
 /// How many descriptors there may be, as far as a batch can make use of them.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use crate::report::Details;
 use crate::shown::shown;
 
 /// The kind of a failure, which decides the exit code.
@@ -78,14 +79,29 @@ pub(crate) struct CliError {
     file: Option<String>,
     offset: Option<u64>,
     hint: Option<String>,
-    causes: Vec<String>,
+    more: Box<More>,
     fatal: bool,
+}
+
+/// What few errors have.
+#[derive(Clone, Debug, Default)]
+struct More {
+    causes: Vec<String>,
+    details: Details,
 }
 
 impl CliError {
     /// Makes an error that says `message`.
     pub(crate) fn new(class: Class, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), file: None, offset: None, hint: None, causes: Vec::new(), fatal: false }
+        Self {
+            class,
+            message: message.into(),
+            file: None,
+            offset: None,
+            hint: None,
+            more: Box::default(),
+            fatal: false,
+        }
     }
 
     /// Makes the error of a command line that cannot be carried out.
@@ -137,11 +153,17 @@ impl CliError {
         while let Some(cause) = next {
             let text = shown(without_number(&cause.to_string()));
             // An error that repeats its source's text says nothing new.
-            if !self.message.contains(&text) && self.causes.last() != Some(&text) {
-                self.causes.push(text);
+            if !self.message.contains(&text) && self.more.causes.last() != Some(&text) {
+                self.more.causes.push(text);
             }
             next = cause.source();
         }
+        self
+    }
+
+    /// Says what only one command has to say.
+    pub(crate) fn details(mut self, details: Details) -> Self {
+        self.more.details = details;
         self
     }
 
@@ -169,9 +191,10 @@ impl CliError {
             text.push_str(": ");
         }
         text.push_str(&self.message);
-        for cause in &self.causes {
+        for cause in &self.more.causes {
             write!(text, "\n  caused by: {cause}").ok();
         }
+        self.more.details.append_to(&mut text);
         (text, self.hint.as_deref())
     }
 
@@ -186,9 +209,10 @@ impl CliError {
         object.insert("file".into(), json!(self.file));
         object.insert("offset".into(), json!(self.offset));
         object.insert("hint".into(), json!(self.hint));
-        if !self.causes.is_empty() {
-            object.insert("causes".into(), json!(self.causes));
+        if !self.more.causes.is_empty() {
+            object.insert("causes".into(), json!(self.more.causes));
         }
+        object.extend(self.more.details.members.clone());
         Value::Object(object)
     }
 }

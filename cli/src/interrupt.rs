@@ -1,4 +1,4 @@
-//! Interrupts: what is unfinished is removed, then the process ends with the signal's exit code.
+//! Interrupts: what is unfinished is removed, then the process ends with the signal's exit code. A mount ends otherwise.
 
 use std::collections::HashSet;
 use std::fs;
@@ -21,33 +21,61 @@ static MAKING: RwLock<()> = RwLock::new(());
 /// The terminal's settings to put back, while a passphrase is typed.
 static TERMINAL: Mutex<Option<(fs::File, Termios)>> = Mutex::new(None);
 
+/// What a signal does instead of ending the process.
+type Handler = Box<dyn FnMut(i32) + Send>;
+
+/// Set while a mount is served.
+static INSTEAD: Mutex<Option<Handler>> = Mutex::new(None);
+
 /// Begins to watch for SIGINT, SIGTERM, SIGHUP and SIGQUIT, on a thread of its own.
 ///
 /// A signal that whoever started us had ignored (`nohup`, background jobs) stays ignored. The signal for a file that
 /// grows beyond the limit is caught, so that writing fails like on a full disk instead of ending the process.
 pub(crate) fn watch() -> Result<(), CliError> {
+    signal_hook::flag::register(SIGXFSZ, Arc::default()).map_err(|error| cannot_watch(&error))?;
+    on_each_signal(|signal| {
+        let mut instead = INSTEAD.lock().unwrap_or_else(PoisonError::into_inner);
+        match instead.as_mut() {
+            Some(handler) => handler(signal),
+            None => end(exit_code(signal)),
+        }
+    })
+}
+
+/// From now on signals are given to `handler` instead of ending the process. It runs on the watching thread, which has a
+/// small stack: it only passes on what it is given.
+pub(crate) fn instead(handler: impl FnMut(i32) + Send + 'static) {
+    *INSTEAD.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(handler));
+}
+
+/// Calls `act` for each signal that would end the process, on a thread of its own.
+pub(crate) fn on_each_signal(mut act: impl FnMut(i32) + Send + 'static) -> Result<(), CliError> {
     let ignored = ignored_signals();
     let watched = [SIGINT, SIGTERM, SIGHUP, SIGQUIT].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
-    let failed = |error: std::io::Error| CliError::system(Class::Other, "cannot watch for interrupts", &error);
-    signal_hook::flag::register(SIGXFSZ, Arc::default()).map_err(failed)?;
-    let mut signals = Signals::new(watched).map_err(failed)?;
-    let wait = move || {
-        if let Some(signal) = signals.forever().next() {
-            end(if signal == SIGINT { 130 } else { 143 });
-        }
-    };
-    std::thread::Builder::new().name("signals".into()).stack_size(64 << 10).spawn(wait).map_err(failed)?;
+    let mut signals = Signals::new(watched).map_err(|error| cannot_watch(&error))?;
+    let wait = move || signals.forever().for_each(&mut act);
+    let thread = std::thread::Builder::new().name("signals".into()).stack_size(64 << 10);
+    thread.spawn(wait).map_err(|error| cannot_watch(&error))?;
     Ok(())
 }
 
+/// The exit code that tells of a signal.
+pub(crate) fn exit_code(signal: i32) -> u8 {
+    if signal == SIGINT { 130 } else { 143 }
+}
+
+fn cannot_watch(error: &std::io::Error) -> CliError {
+    CliError::system(Class::Other, "cannot watch for interrupts", error)
+}
+
 /// Removes what is unfinished and ends the process.
-fn end(code: i32) -> ! {
+fn end(code: u8) -> ! {
     let _no_more = MAKING.write().unwrap_or_else(PoisonError::into_inner);
     for path in unfinished().iter() {
         fs::remove_file(path).ok();
     }
     restore_terminal();
-    std::process::exit(code);
+    std::process::exit(code.into());
 }
 
 /// The mask of ignored signals, as the kernel tells it; empty where it does not.

@@ -13,6 +13,9 @@ use crate::shown::shown;
 
 /// Advice for a container that does not open any more.
 const USE_A_COPY: &str = "the file was changed since it was written: use another copy of it";
+/// Advice for a container whose last writer was interrupted, or is at work.
+const INTERRUPTED: &str = "wait if it is still being written; else 'waxseal verify --repair FILE' makes it clean, and \
+                           --recover reads as far as it was certainly written";
 /// Advice for a container whose key is not here.
 const RESTORE: &str = "it was made with another key store: restore that store's backup with 'waxseal kms restore FILE'";
 
@@ -28,8 +31,7 @@ pub(crate) fn container(error: &ContainerError, input: &Path, output: &Path) -> 
             of_input(Class::NotAContainer).hint("whoever prepared it has not filled it yet; there is nothing to read")
         }
         ContainerError::Damaged { offset, damage } => damaged(*offset, damage).file(input),
-        ContainerError::Interrupted => of_input(Class::Damaged)
-            .hint("wait if it is still being written; else --recover reads as far as it was certainly written"),
+        ContainerError::Interrupted => of_input(Class::Damaged).hint(INTERRUPTED),
         ContainerError::ContextTooLong { .. } | ContainerError::ReservedContextName(_) => context(error),
         ContainerError::TooManyKeys { .. } => {
             CliError::usage(error.to_string()).hint("use fewer keys, or a shorter encryption context")
@@ -58,7 +60,7 @@ fn damaged(offset: u64, damage: &Damage) -> CliError {
         Damage::Appended { .. } => (text, USE_A_COPY),
         Damage::Chunk { .. } => (
             format!("{text} (at byte {offset})"),
-            "use another copy of it; 'waxseal cat --range' still reads ranges that are whole",
+            "use another copy of it; 'waxseal verify --salvage OUT FILE' saves what is still whole",
         ),
         _ => (format!("{text} (at byte {offset})"), USE_A_COPY),
     };
@@ -83,6 +85,13 @@ pub(crate) fn envelope(error: &EnvelopeError, file: &Path) -> CliError {
         EnvelopeError::KeyService { source, .. } => key_service(source),
         EnvelopeError::DataKeyRefused { source, .. } => {
             CliError::new(Class::Damaged, shown(&error.to_string())).caused_by(Some(source)).hint(USE_A_COPY)
+        }
+        EnvelopeError::InUse => CliError::new(Class::Damaged, error.to_string())
+            .hint("try again when it is done; a file in a mount is done when it is closed"),
+        EnvelopeError::Lock(source) => CliError::system(Class::Output, "cannot be locked", source)
+            .hint("a container is repaired only where nobody else can write it meanwhile: copy it to a local disk"),
+        EnvelopeError::NotClean { .. } | EnvelopeError::LengthChanged { .. } => {
+            CliError::new(Class::Damaged, shown(&error.to_string())).hint(USE_A_COPY)
         }
         _ => CliError::new(Class::Other, shown(&error.to_string())).caused_by(std::error::Error::source(error)),
     };

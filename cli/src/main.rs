@@ -2,15 +2,19 @@
 
 mod args;
 mod atomic;
+mod background;
 mod batch;
 mod commands;
 mod descriptors;
+mod duration;
 mod error;
 mod hardening;
 mod home;
 mod input;
 mod interrupt;
+mod launch;
 mod library_errors;
+mod mounts;
 mod output;
 mod passphrase;
 mod place;
@@ -28,28 +32,35 @@ use clap::Parser as _;
 
 use crate::args::Cli;
 use crate::error::CliError;
+use crate::launch::Called;
 use crate::output::{Console, Volume};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let launch = match launch::read(std::env::args_os()) {
+        Ok(Called::Command(launch)) => launch,
+        Ok(Called::Nothing) => return ExitCode::SUCCESS,
+        Err(error) => return fail(&Console::new(Volume::Normal, false), &error),
+    };
+    let cli = match Cli::try_parse_from(&launch.words) {
         Ok(cli) => cli,
         Err(refusal) => return explain(&refusal),
     };
-    let volume = match (cli.common.quiet, cli.common.verbose) {
-        (true, _) => Volume::Quiet,
-        (_, true) => Volume::Verbose,
-        _ => Volume::Normal,
-    };
-    let console = Console::new(volume, cli.common.json);
+    let console = Console::for_common(&cli.common);
+    if commands::goes_into_the_background(&cli) && !launch.in_background {
+        return background::start(&launch).unwrap_or_else(|error| fail(&console, &error));
+    }
     let result = commands::run(cli, &console);
     console.stop_drawing();
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            console.error(&error);
-            ExitCode::from(error.class().exit_code())
-        }
+        Err(error) => fail(&console, &error),
     }
+}
+
+/// Prints an error, and gives its exit code.
+fn fail(console: &Console, error: &CliError) -> ExitCode {
+    console.error(error);
+    ExitCode::from(error.class().exit_code())
 }
 
 /// Prints what clap says: help and version to standard output, a refusal as text or, if JSON was asked for, as JSON.

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
+use crate::args::Common;
 use crate::error::{Class, CliError};
 use crate::progress;
 
@@ -48,6 +49,16 @@ impl Console {
     /// Makes the console of a command.
     pub(crate) fn new(volume: Volume, json: bool) -> Self {
         Self { volume, json, stdout_is_data: OnceLock::new(), progress: OnceLock::new() }
+    }
+
+    /// Makes the console that the options ask for.
+    pub(crate) fn for_common(common: &Common) -> Self {
+        let volume = match (common.quiet, common.verbose) {
+            (true, _) => Volume::Quiet,
+            (_, true) => Volume::Verbose,
+            _ => Volume::Normal,
+        };
+        Self::new(volume, common.json)
     }
 
     /// Says that standard output carries data from now on: JSON goes to standard error.

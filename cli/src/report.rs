@@ -19,6 +19,27 @@ pub(crate) struct FileReport {
     pub(crate) key_arn: Option<String>,
     /// The encryption context, in the order of its names.
     pub(crate) context: Vec<(String, String)>,
+    /// What only this command says.
+    pub(crate) details: Details,
+}
+
+/// What a command says of a file beyond what all commands say, be it a success or a failure.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Details {
+    /// Lines for a person, fit to be shown.
+    pub(crate) lines: Vec<String>,
+    /// Members of the object for a script.
+    pub(crate) members: Map<String, Value>,
+}
+
+impl Details {
+    /// Adds the lines to a text, indented.
+    pub(crate) fn append_to(&self, text: &mut String) {
+        for line in &self.lines {
+            text.push_str("\n  ");
+            text.push_str(line);
+        }
+    }
 }
 
 impl FileReport {
@@ -36,12 +57,13 @@ impl FileReport {
         for (name, value) in &self.context {
             text.push_str(&format!(", {}={}", shown(name), shown(value)));
         }
+        self.details.append_to(&mut text);
         text
     }
 
     /// The object a script reads.
     pub(crate) fn json(&self, verb: &str) -> Value {
-        json!({
+        let mut object = json!({
             "v": 1,
             "status": "ok",
             "operation": verb,
@@ -50,7 +72,11 @@ impl FileReport {
             "plaintext_bytes": self.plaintext_bytes,
             "key_arn": self.key_arn,
             "context": context_json(self.context.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
-        })
+        });
+        if let Some(members) = object.as_object_mut() {
+            members.extend(self.details.members.clone());
+        }
+        object
     }
 }
 

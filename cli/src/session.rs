@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use waxseal_container::{Header, Sealer};
 use waxseal_envelope::{Envelope, EnvelopeError, NewContainer, OpenedBy, Reading};
 use waxseal_key_service::{
@@ -51,9 +51,30 @@ impl<'a> Session<'a> {
         missing: Missing,
         console: &'a Console,
     ) -> Result<Self, CliError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .map_err(|error| CliError::system(Class::Other, "cannot start", &error))?;
+        Self::with(tokio::runtime::Builder::new_current_thread(), common, passphrase, missing, console)
+    }
+
+    /// Prepares a session that goes on answering while the threads of a mount ask: requests run on `workers` of its own.
+    pub(crate) fn serving(
+        common: &Common,
+        passphrase: &PassphraseOptions,
+        missing: Missing,
+        workers: usize,
+        console: &'a Console,
+    ) -> Result<Self, CliError> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(workers).thread_name("keys");
+        Self::with(builder, common, passphrase, missing, console)
+    }
+
+    fn with(
+        mut builder: tokio::runtime::Builder,
+        common: &Common,
+        passphrase: &PassphraseOptions,
+        missing: Missing,
+        console: &'a Console,
+    ) -> Result<Self, CliError> {
+        let runtime = builder.build().map_err(|error| CliError::system(Class::Other, "cannot start", &error))?;
         let local = Arc::new(LazyKms {
             directory: Home::find(common.home.as_deref())?.kms(),
             passphrase: store_passphrase(passphrase),
@@ -70,7 +91,8 @@ impl<'a> Session<'a> {
         self.resolved.get_or_init(|| self.find(reference)).clone()
     }
 
-    fn find(&self, reference: &KeyReference) -> Result<KeyArn, CliError> {
+    /// Finds a key, and opens the key store for that if it is not open yet.
+    pub(crate) fn find(&self, reference: &KeyReference) -> Result<KeyArn, CliError> {
         if reference.provider != Provider::Local {
             return Err(CliError::new(Class::KeyRefused, format!("{reference}: keys of AWS KMS cannot be used yet"))
                 .hint("name a key of the embedded KMS, or leave -k out")
@@ -82,6 +104,23 @@ impl<'a> Session<'a> {
             let source = library_errors::key_service(&error);
             if error.code() == ErrorCode::NotFound { self.name_regions(source, reference) } else { source }.fatal()
         })
+    }
+
+    /// Opens the key store now, where it would be opened by the first request: a passphrase is asked for now.
+    pub(crate) fn open_store(&self) -> Result<(), CliError> {
+        let opened = self.local.open().map(|_| ());
+        self.tell();
+        opened.map_err(|error| library_errors::key_service(&error))
+    }
+
+    /// What makes and opens envelopes with the key services of this session, from any thread.
+    pub(crate) fn envelope(&self) -> Envelope {
+        self.envelope.clone()
+    }
+
+    /// Where requests run that do not answer at once. It ends with the session.
+    pub(crate) fn runtime(&self) -> Handle {
+        self.runtime.handle().clone()
     }
 
     /// Has a data key made for a new container.

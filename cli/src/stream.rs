@@ -26,9 +26,7 @@ pub(crate) struct CountedFile<'a> {
 impl<'a> CountedFile<'a> {
     /// Counts the reads of a file that had `size` bytes when it was opened.
     pub(crate) fn new(file: &'a File, size: u64, console: &'a Console) -> Self {
-        if size >= DRAWN_BYTES {
-            console.draw_bytes(size);
-        }
+        draw_if_long(size, console);
         Self { file, size, is_container: AtomicBool::new(false), console }
     }
 
@@ -154,6 +152,13 @@ impl<W: Write> Write for RangeWriter<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
+    }
+}
+
+/// Shows how far reading so many bytes is, if it takes long.
+pub(crate) fn draw_if_long(size: u64, console: &Console) {
+    if size >= DRAWN_BYTES {
+        console.draw_bytes(size);
     }
 }
 

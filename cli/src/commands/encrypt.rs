@@ -16,14 +16,14 @@ use crate::input::{Input, InputName, peek};
 use crate::library_errors;
 use crate::output::Console;
 use crate::place::Direction;
-use crate::report::FileReport;
+use crate::report::{Details, FileReport};
 use crate::session::{Missing, Session};
 use crate::shown::shown;
 use crate::stream::{CountedFile, CountedStream, widen};
 use crate::target::{Targets, durability, failed};
 
 /// The key that new containers are made under unless another is named.
-const DEFAULT_KEY: &str = "alias/default";
+pub(super) const DEFAULT_KEY: &str = "alias/default";
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &Encrypt, console: &Console) -> Result<(), CliError> {
@@ -90,6 +90,7 @@ impl Encryption<'_> {
                 plaintext_bytes: sealed.plaintext_len,
                 key_arn: Some(key_arn.to_string()),
                 context: self.context.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+                details: Details::default(),
             })
         })
     }

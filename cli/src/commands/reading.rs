@@ -14,7 +14,7 @@ use crate::input::{Input, InputName};
 use crate::library_errors;
 use crate::output::Console;
 use crate::range::Range;
-use crate::report::FileReport;
+use crate::report::{Details, FileReport};
 use crate::session::{Missing, Session};
 use crate::shown::shown;
 use crate::stream::{CountedFile, CountedStream, RangeWriter, SinkWriter, widen};
@@ -26,16 +26,16 @@ const PIECE: usize = 256 << 10;
 pub(super) struct Reader<'a> {
     session: Session<'a>,
     reading: Reading,
-    interrupted: Interrupted,
-    threads: NonZeroUsize,
-    console: &'a Console,
+    pub(super) interrupted: Interrupted,
+    pub(super) threads: NonZeroUsize,
+    pub(super) console: &'a Console,
 }
 
 /// A container whose header is verified, and whose content is about to be read.
 pub(super) struct OpenContainer<'a> {
-    name: &'a InputName,
-    input: Input,
-    opened: OpenedBy,
+    pub(super) name: &'a InputName,
+    pub(super) input: Input,
+    pub(super) opened: OpenedBy,
     reader: &'a Reader<'a>,
 }
 
@@ -76,15 +76,8 @@ impl<'a> Reader<'a> {
 impl OpenContainer<'_> {
     /// Reads everything, or a range, into `sink`; `output` is what errors call it.
     pub(super) fn read(self, range: Option<Range>, sink: Sink<'_>, output: &Path) -> Result<FileReport, CliError> {
+        let mut report = self.report(0);
         let Self { name, input, opened, reader } = self;
-        let core = opened.unlocked.header().core();
-        let mut report = FileReport {
-            file: name.label().to_owned(),
-            output: None,
-            plaintext_bytes: 0,
-            key_arn: Some(opened.key_arn.to_string()),
-            context: core.context().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        };
         let failed = |error: ContainerError| library_errors::container(&error, name.label(), output);
         report.plaintext_bytes = match range {
             None => reader.read_whole(name, &opened.unlocked, &input, sink).map_err(failed)?.plaintext_len,
@@ -92,10 +85,24 @@ impl OpenContainer<'_> {
         };
         Ok(report)
     }
+
+    /// What is said of it when so many bytes of its plaintext have been read.
+    pub(super) fn report(&self, plaintext_bytes: u64) -> FileReport {
+        let core = self.opened.unlocked.header().core();
+        FileReport {
+            file: self.name.label().to_owned(),
+            output: None,
+            plaintext_bytes,
+            key_arn: Some(self.opened.key_arn.to_string()),
+            context: core.context().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            details: Details::default(),
+        }
+    }
 }
 
 impl Reader<'_> {
-    fn read_whole(
+    /// Reads everything into `sink`, and says so if the last writer had been interrupted.
+    pub(super) fn read_whole(
         &self,
         name: &InputName,
         unlocked: &Unlocked,
@@ -160,7 +167,8 @@ impl Reader<'_> {
         Ok(writer.passed())
     }
 
-    fn say_recovered(&self, name: &InputName, length: u64) {
+    /// Says how far an interrupted container was read.
+    pub(super) fn say_recovered(&self, name: &InputName, length: u64) {
         let name = shown(&name.label().to_string_lossy());
         let text = format!("{name}: was interrupted while it was written; what is whole of it ends at byte {length}");
         self.console

@@ -5,37 +5,44 @@
 //! protocol. The rules W1 to W10 are named where they are followed.
 
 mod batch;
+mod buffers;
 mod holes;
+mod pages;
 mod repair;
 mod resize;
 mod rules;
+mod seal;
 mod tables;
+mod together;
+mod versions;
+mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use crate::error::ContainerError;
-use crate::geometry::{CHUNK_LEN, GroupIndex, MAX_PLAINTEXT_LEN};
+use crate::geometry::{CHUNK_LEN, MAX_PLAINTEXT_LEN, chunk_of};
 use crate::group::Bounds;
 use crate::header::{Header, Unlocked};
 use crate::io::Backing;
 use crate::random::Container;
 use crate::read::Interrupted;
-use crate::table::{Freshness, Root};
+use crate::table::{Freshness, Root, Table};
 
 #[cfg(test)]
 pub(crate) use self::rules::Rule;
 use self::tables::Changed;
-
-/// Chunks that are collected before they are written: 16 MiB of them.
-const MAX_DIRTY_CHUNKS: usize = 4096;
+pub use self::together::{flush_together, settle_together};
 
 /// Tables that may be changed between two barriers; each takes a few KB.
 const MAX_CHANGED_TABLES: usize = 4096;
 
 /// The plaintext of one chunk, with zeros behind the end of the file.
-type Page = Box<[u8; CHUNK_LEN]>;
+type ChunkBytes = [u8; CHUNK_LEN];
+
+/// One chunk in memory.
+type Page = Box<ChunkBytes>;
 
 /// An open container that is read and written at any offset.
 ///
@@ -61,6 +68,8 @@ pub struct Editor<B> {
     /// Whether the next barrier has to cover sizes and allocations.
     resized: bool,
     dirty: BTreeMap<u64, Page>,
+    /// Memory for more of them.
+    spare: Vec<Page>,
     len: u64,
     /// Whether the storage failed in the middle of a batch, so that memory and disk may differ.
     broken: bool,
@@ -77,25 +86,49 @@ impl<B: Backing> Editor<B> {
     /// # Errors
     /// The root, a table or the size of the file is damaged; the storage fails.
     pub fn open(unlocked: Unlocked, backing: B) -> Result<Self, ContainerError> {
-        let container = Container::open(unlocked, backing, Interrupted::Recover)?;
+        Self::from_container(Container::new(unlocked, backing))
+    }
+
+    /// Opens a container for writing that is open for reading, as [`Editor::open`] does. Everything but the header is read
+    /// anew: what was read before the caller kept other writers away may be old.
+    ///
+    /// # Errors
+    /// As [`Editor::open`].
+    pub fn from_container(container: Container<B>) -> Result<Self, ContainerError> {
         let root = Root { generation: 0, hash: [0; 16], settled: false, len: 0, floor: 0, high: 0 };
-        let mut editor = Self {
+        let mut editor = Self::of(container, root);
+        editor.broken = true;
+        editor.mend()?;
+        Ok(editor)
+    }
+
+    /// A container of which nothing but page 0 has been written.
+    pub(crate) fn of_new(unlocked: Unlocked, backing: B, root: Root, table: Table) -> Self {
+        let mut editor = Self::of(Container::new(unlocked, backing), root);
+        editor.container.tables.pin(0, Arc::new(table));
+        editor.resized = true;
+        editor.see_root();
+        editor
+    }
+
+    /// A container in which nothing is changed.
+    fn of(container: Container<B>, root: Root) -> Self {
+        Self {
             container,
             root,
             changed: BTreeMap::new(),
             pending: BTreeMap::new(),
             unclean: BTreeSet::new(),
-            durable_floor: 0,
+            durable_floor: root.floor,
             shrunk: false,
             resized: false,
             dirty: BTreeMap::new(),
-            len: 0,
-            broken: true,
+            spare: Vec::new(),
+            len: root.len,
+            broken: false,
             #[cfg(test)]
             without: None,
-        };
-        editor.mend()?;
-        Ok(editor)
+        }
     }
 
     /// Length of the plaintext in bytes.
@@ -110,69 +143,16 @@ impl<B: Backing> Editor<B> {
         self.len == 0
     }
 
+    /// The verified header, with the keys to the content.
+    #[must_use]
+    pub fn unlocked(&self) -> &Unlocked {
+        &self.container.unlocked
+    }
+
     /// The verified header.
     #[must_use]
     pub fn header(&self) -> &Header {
         self.container.header()
-    }
-
-    /// Reads plaintext at `offset` and returns how many bytes there were: fewer than asked for only at the end.
-    ///
-    /// # Errors
-    /// A table or chunk on the way is damaged; reading fails.
-    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, ContainerError> {
-        let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let wanted = buffer.len().min(left);
-        let buffer = &mut buffer[..wanted];
-        let mut done = 0;
-        while done < wanted {
-            let at = offset + done as u64;
-            let (number, within) = chunk_of(at);
-            let piece = match self.dirty.get(&number) {
-                Some(page) => {
-                    let piece = (CHUNK_LEN - within).min(wanted - done);
-                    buffer[done..done + piece].copy_from_slice(&page[within..within + piece]);
-                    piece
-                }
-                None => {
-                    let next_dirty = self.dirty.range(number..).next().map_or(u64::MAX, |(next, _)| *next);
-                    let clean = next_dirty.saturating_mul(CHUNK_LEN as u64) - at;
-                    let piece = usize::try_from(clean).unwrap_or(usize::MAX).min(wanted - done);
-                    self.read_clean(&mut buffer[done..done + piece], at)?;
-                    piece
-                }
-            };
-            done += piece;
-        }
-        Ok(wanted)
-    }
-
-    /// Writes bytes at `offset`; what lies between the old end and there becomes a hole.
-    ///
-    /// # Errors
-    /// The container would grow beyond 2^62 bytes; a chunk that is overwritten in part is damaged; the storage fails.
-    pub fn write_at(&mut self, bytes: &[u8], offset: u64) -> Result<(), ContainerError> {
-        let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= MAX_PLAINTEXT_LEN);
-        let end = end.ok_or(ContainerError::TooLong)?;
-        self.mend()?;
-        let mut done = 0;
-        while done < bytes.len() {
-            let (number, within) = chunk_of(offset + done as u64);
-            let piece = (CHUNK_LEN - within).min(bytes.len() - done);
-            let covers = within == 0 && (piece == CHUNK_LEN || offset + (done + piece) as u64 >= self.len);
-            if !self.dirty.contains_key(&number) {
-                let page = if covers { Box::new([0; CHUNK_LEN]) } else { self.page(number)? };
-                self.dirty.insert(number, page);
-            }
-            let page = self.dirty.get_mut(&number).expect("it was put there");
-            page[within..within + piece].copy_from_slice(&bytes[done..done + piece]);
-            done += piece;
-            self.len = self.len.max((offset + done as u64).min(end));
-            if self.dirty.len() >= MAX_DIRTY_CHUNKS {
-                self.flush()?;
-            }
-        }
-        Ok(())
     }
 
     /// Sets the length; what is new reads as zeros and takes no space.
@@ -200,26 +180,6 @@ impl<B: Backing> Editor<B> {
         Ok(())
     }
 
-    /// Gives what is in memory to the backing. It survives this process then, but not a power cut.
-    ///
-    /// # Errors
-    /// The storage fails; what was in memory is kept there.
-    pub fn flush(&mut self) -> Result<(), ContainerError> {
-        self.mend()?;
-        let (dirty, len) = (std::mem::take(&mut self.dirty), self.len);
-        let result = self.protected(|editor| {
-            if let Some((last, _)) = dirty.last_key_value() {
-                editor.write_batch(&dirty, len.min((last + 1) * CHUNK_LEN as u64))?;
-            }
-            // Where the end is a hole there is no chunk to vouch for the length.
-            editor.resize(len)
-        });
-        if result.is_err() {
-            self.dirty = dirty;
-        }
-        result
-    }
-
     /// Makes everything that was written durable.
     ///
     /// # Errors
@@ -229,13 +189,33 @@ impl<B: Backing> Editor<B> {
         self.protected(Self::barrier)
     }
 
-    /// Makes everything durable, and leaves the container settled: as one that was written in one pass.
+    /// Whether the container on disk is settled, so that [`Editor::settle`] has nothing to do but to wait for the disk.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.root.settled && self.dirty.is_empty() && self.len == self.root.len && !self.broken
+    }
+
+    /// Bytes of chunks in memory that have not been given to the backing.
+    #[must_use]
+    pub fn unflushed_len(&self) -> u64 {
+        self.dirty.len() as u64 * CHUNK_LEN as u64
+    }
+
+    /// Drops what is in memory: the container is what it was after the last flush.
     ///
     /// # Errors
-    /// The storage fails; what was in memory is kept there.
-    pub fn settle(&mut self) -> Result<(), ContainerError> {
-        self.flush()?;
-        self.protected(Self::commit)
+    /// The storage failed before, and what is on disk cannot be read.
+    pub fn discard(&mut self) -> Result<(), ContainerError> {
+        self.dirty.clear();
+        self.mend()?;
+        self.len = self.root.len;
+        Ok(())
+    }
+
+    /// Takes nothing that it remembers of the backing for granted any more: a panic cut a change short. What is in memory is
+    /// kept, and the next call starts from what is on disk, as after a kill.
+    pub fn distrust(&mut self) {
+        self.broken = true;
     }
 
     /// The backing, as the last flush left it.
@@ -248,6 +228,12 @@ impl<B: Backing> Editor<B> {
     #[must_use]
     pub fn into_backing(self) -> B {
         self.container.backing
+    }
+
+    /// Gives the verified header and the backing back. What was not flushed is lost.
+    #[must_use]
+    pub fn into_parts(self) -> (Unlocked, B) {
+        (self.container.unlocked, self.container.backing)
     }
 
     /// Runs a step that changes disk and memory together; if it fails, memory is taken from the disk before the next.
@@ -287,20 +273,6 @@ impl<B: Backing> Editor<B> {
         self.container.bounds = Bounds::of(&self.root);
         self.container.len = self.root.len;
     }
-
-    /// Reads bytes that are not in memory; beyond the backing's length they are zeros.
-    fn read_clean(&self, buffer: &mut [u8], offset: u64) -> Result<(), ContainerError> {
-        let read = self.container.read_at(buffer, offset)?;
-        buffer[read..].fill(0);
-        Ok(())
-    }
-
-    /// A chunk's plaintext, wherever it is, with zeros behind the end.
-    fn page(&self, number: u64) -> Result<Page, ContainerError> {
-        let mut page = Box::new([0; CHUNK_LEN]);
-        self.read_at(page.as_mut_slice(), number * CHUNK_LEN as u64)?;
-        Ok(page)
-    }
 }
 
 impl<B: fmt::Debug> fmt::Debug for Editor<B> {
@@ -308,18 +280,4 @@ impl<B: fmt::Debug> fmt::Debug for Editor<B> {
         // The chunks in memory are plaintext.
         f.debug_struct("Editor").field("container", &self.container).field("len", &self.len).finish_non_exhaustive()
     }
-}
-
-/// The chunk that a plaintext offset lies in, and the place in it.
-fn chunk_of(offset: u64) -> (u64, usize) {
-    let within = usize::try_from(offset % CHUNK_LEN as u64).expect("a chunk fits memory");
-    (offset / CHUNK_LEN as u64, within)
-}
-
-/// The group that a chunk lies in, and its index there.
-fn place_of(number: u64) -> (GroupIndex, usize) {
-    let offset = number * CHUNK_LEN as u64;
-    let group = GroupIndex::of_plaintext(offset);
-    let index = usize::try_from((offset - group.plaintext_start()) / CHUNK_LEN as u64).expect("a group has 64 chunks");
-    (group, index)
 }

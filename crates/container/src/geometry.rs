@@ -107,6 +107,20 @@ pub fn file_size(plaintext_len: u64) -> u64 {
     group.table_offset().saturating_add(group.table_len() as u64 + (plaintext_len - group.plaintext_start()))
 }
 
+/// The chunk that a plaintext offset lies in, and the place in it.
+pub(crate) fn chunk_of(offset: u64) -> (u64, usize) {
+    let within = usize::try_from(offset % CHUNK_LEN as u64).expect("a chunk fits memory");
+    (offset / CHUNK_LEN as u64, within)
+}
+
+/// The group that a chunk lies in, and its index there.
+pub(crate) fn place_of(number: u64) -> (GroupIndex, usize) {
+    let offset = number * CHUNK_LEN as u64;
+    let group = GroupIndex::of_plaintext(offset);
+    let index = usize::try_from((offset - group.plaintext_start()) / CHUNK_LEN as u64).expect("a group has 64 chunks");
+    (group, index)
+}
+
 /// What the size of a file says about the plaintext in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SizeClaim {

@@ -14,7 +14,8 @@ pub(crate) const fn seal_random_len(chunks: usize) -> usize {
     TABLE_RANDOM_LEN + chunks * NONCE_LEN
 }
 
-const TABLE_RANDOM_LEN: usize = TABLE_NONCE_LEN + 8;
+/// Random bytes that sealing a table takes: its nonce and its id.
+pub(crate) const TABLE_RANDOM_LEN: usize = TABLE_NONCE_LEN + 8;
 
 /// Encrypts the plaintext that stands in a region's chunks, in place, and returns the entries for its table.
 pub(crate) fn seal_chunks(
@@ -32,8 +33,8 @@ pub(crate) fn seal_chunks(
     entries
 }
 
-/// The table nonce and the table id out of the random bytes of a region.
-pub(crate) fn table_random(random: &[u8; SEAL_RANDOM_LEN]) -> (&[u8; TABLE_NONCE_LEN], u64) {
+/// The table nonce and the table id out of random bytes, such as those of a region.
+pub(crate) fn table_random(random: &[u8]) -> (&[u8; TABLE_NONCE_LEN], u64) {
     let (nonce, id) = random.split_first_chunk().expect("a table nonce comes first");
     (nonce, u64::from_le_bytes(*id.first_chunk().expect("an id follows the table nonce")))
 }

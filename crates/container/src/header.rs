@@ -4,6 +4,7 @@ mod core;
 mod slots;
 
 use std::io::Read;
+use std::sync::Arc;
 
 use hmac::Mac;
 use waxseal_key_service::{DataKey, EncryptedDataKey};
@@ -175,18 +176,25 @@ impl Header {
             .verify_slice(&self.tag)
             .map_err(|_| ContainerError::damaged(TAG_AT as u64, Damage::HeaderTag))?;
         let keys = schedule.content_keys(self.core.suite());
-        Ok(Unlocked { header: self, keys })
+        Ok(Unlocked::new(self, keys))
     }
 }
 
 /// A header whose tag has been verified, with the keys to its content.
-#[derive(Debug)]
+///
+/// Clones share both, and the keys are wiped when the last of them goes.
+#[derive(Clone, Debug)]
 pub struct Unlocked {
-    header: Header,
-    pub(crate) keys: ContentKeys,
+    header: Arc<Header>,
+    pub(crate) keys: Arc<ContentKeys>,
 }
 
 impl Unlocked {
+    /// A header with the keys that were derived together with its tag.
+    pub(crate) fn new(header: Header, keys: ContentKeys) -> Self {
+        Self { header: Arc::new(header), keys: Arc::new(keys) }
+    }
+
     /// The verified header.
     #[must_use]
     pub fn header(&self) -> &Header {

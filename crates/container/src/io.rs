@@ -2,9 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::num::NonZeroU64;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate};
 use rustix::io::Errno;
 
 use crate::geometry::CHUNK_LEN;
@@ -48,6 +51,18 @@ pub trait Backing: ReadAt + WriteAt {
     /// Whatever the storage reports.
     fn zero(&self, offset: u64, length: u64) -> io::Result<()>;
 
+    /// Begins to read so many bytes at `offset` into the system's memory, and nothing around them. It is a hint, for reads
+    /// that follow soon. Unless it is implemented, nothing happens.
+    fn will_read(&self, offset: u64, length: u64) {
+        let _ = (offset, length);
+    }
+
+    /// Begins to write out what was written between `offset` and `end`, and waits for nothing. It is a hint: what follows
+    /// may be done beside it, and the next wait is shorter. Unless it is implemented, nothing happens.
+    fn start_writing_out(&self, offset: u64, end: u64) {
+        let _ = (offset, end);
+    }
+
     /// Waits until all that was written has reached the disk (fdatasync(2)).
     ///
     /// # Errors
@@ -67,6 +82,19 @@ impl Backing for File {
             Err(Errno::OPNOTSUPP) => write_zeros_at(self, offset, length),
             result => result.map_err(io::Error::from),
         }
+    }
+
+    fn will_read(&self, offset: u64, length: u64) {
+        fadvise(self, offset, NonZeroU64::new(length), Advice::WillNeed).unwrap_or_default();
+    }
+
+    fn start_writing_out(&self, offset: u64, end: u64) {
+        let (Ok(offset), Ok(length)) = (i64::try_from(offset), i64::try_from(end.saturating_sub(offset))) else {
+            return;
+        };
+        // What goes wrong here goes wrong again where it is waited for. Only libc has this call.
+        // SAFETY: the descriptor is open as long as `self` lives, and the call takes nothing but numbers.
+        unsafe { libc::sync_file_range(self.as_raw_fd(), offset, length, libc::SYNC_FILE_RANGE_WRITE) };
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -110,14 +138,56 @@ impl WriteAt for File {
     }
 }
 
-impl<T: ReadAt + ?Sized> ReadAt for &T {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        (**self).read_at(buffer, offset)
-    }
+/// What holds or borrows storage is storage.
+macro_rules! storage_behind {
+    ($($pointer:ty $(, $bound:ident)?;)*) => {$(
+        impl<T: ReadAt $(+ $bound)? + ?Sized> ReadAt for $pointer {
+            fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+                (**self).read_at(buffer, offset)
+            }
 
-    fn size(&self) -> io::Result<u64> {
-        (**self).size()
-    }
+            fn size(&self) -> io::Result<u64> {
+                (**self).size()
+            }
+        }
+
+        impl<T: WriteAt $(+ $bound)? + ?Sized> WriteAt for $pointer {
+            fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+                (**self).write_all_at(bytes, offset)
+            }
+
+            fn set_len(&self, size: u64) -> io::Result<()> {
+                (**self).set_len(size)
+            }
+        }
+
+        impl<T: Backing $(+ $bound)? + ?Sized> Backing for $pointer {
+            fn zero(&self, offset: u64, length: u64) -> io::Result<()> {
+                (**self).zero(offset, length)
+            }
+
+            fn will_read(&self, offset: u64, length: u64) {
+                (**self).will_read(offset, length);
+            }
+
+            fn start_writing_out(&self, offset: u64, end: u64) {
+                (**self).start_writing_out(offset, end);
+            }
+
+            fn sync_data(&self) -> io::Result<()> {
+                (**self).sync_data()
+            }
+
+            fn sync_all(&self) -> io::Result<()> {
+                (**self).sync_all()
+            }
+        }
+    )*};
+}
+
+storage_behind! {
+    &T;
+    Arc<T>, Send;
 }
 
 impl ReadAt for [u8] {

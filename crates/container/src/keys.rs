@@ -50,6 +50,7 @@ impl KeySchedule {
             chunk: Cipher::new(suite, &self.derive("chunk")),
             table: Cipher::new(suite, &self.derive("table")),
             fresh: self.derive("fresh"),
+            attribute: self.derive("xattr"),
         }
     }
 
@@ -69,12 +70,19 @@ pub(crate) struct ContentKeys {
     pub(crate) chunk: Cipher,
     pub(crate) table: Cipher,
     fresh: Zeroizing<[u8; 32]>,
+    /// For extended attributes, which are rare: their cipher is made when one is used.
+    attribute: Zeroizing<[u8; 32]>,
 }
 
 /// The root's commitment to tables: the exclusive or of one value for each table.
 pub(crate) type FreshnessHash = [u8; 16];
 
 impl ContentKeys {
+    /// The cipher of extended attributes.
+    pub(crate) fn attribute_cipher(&self, suite: Suite) -> Cipher {
+        Cipher::new(suite, &self.attribute)
+    }
+
     /// Adds group `group`'s table of id `id` to a freshness hash, or takes it away again; an id of 0 counts for nothing.
     pub(crate) fn toggle_table(&self, hash: &mut FreshnessHash, group: u64, id: u64) {
         if id == 0 {

@@ -6,6 +6,7 @@
 //! [encrypted data keys](Header::encrypted_data_keys), [`Header::unlock`] verifies the header under the data key, and only
 //! then can content be [read whole](Unlocked::open) or [at any offset](Container). A [`Sealer`] writes a new container.
 
+mod attribute;
 mod cbor;
 mod chain;
 mod edit;
@@ -27,7 +28,8 @@ mod table;
 mod tests;
 mod write;
 
-pub use edit::Editor;
+pub use attribute::{MAX_ATTRIBUTE_LEN, UnauthenticAttribute};
+pub use edit::{Editor, flush_together, settle_together};
 pub use error::{ContainerError, Damage};
 pub use geometry::{CHUNK_LEN, HEADER_LEN, MAX_PLAINTEXT_LEN, SizeClaim, file_size, size_claim};
 pub use header::{Core, FileId, Header, MAGIC, MAX_CONTEXT_LEN, State, Unlocked};
@@ -35,5 +37,5 @@ pub use io::{Backing, ReadAt, Sink, Source, WriteAt};
 pub use random::Container;
 pub use read::{Interrupted, Opened};
 pub use suite::{Suite, UnknownSuite};
-pub use survey::{Loss, Survey};
+pub use survey::{Holds, InFlight, Interruption, Loss, Survey};
 pub use write::{Sealed, Sealer};

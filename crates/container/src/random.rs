@@ -1,15 +1,15 @@
 //! Reading at any offset (SPEC.md, "Positional reading").
 
 mod cache;
+mod chunks;
+mod seek;
 
 use std::sync::Arc;
 
 use crate::chain::{Chain, missing};
 use crate::error::{ContainerError, Damage};
-use crate::geometry::{CHUNK_LEN, GroupIndex, MAX_REGION_LEN, SizeClaim, file_size, size_claim};
-use crate::group::{
-    Bounds, GroupFacts, Version, bad_chunk, check_table, check_zero, open_chunk, open_region, split_region,
-};
+use crate::geometry::{GroupIndex, MAX_REGION_LEN, SizeClaim, file_size, size_claim};
+use crate::group::{Bounds, GroupFacts, check_table, open_region, split_region};
 use crate::header::{Header, Unlocked};
 use crate::io::{ReadAt, read_full_at};
 use crate::read::{Interrupted, check_size, open_root};
@@ -93,83 +93,28 @@ impl<B: ReadAt> Container<B> {
         self.len == 0
     }
 
+    /// Whether the root says that nothing is in flight: the last writer left the container as it was to be.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.bounds.settled
+    }
+
     /// Whether the last writer was interrupted, so that what can be read is what was recovered.
     #[must_use]
     pub fn is_recovered(&self) -> bool {
         self.runs.is_some()
     }
 
+    /// The verified header, with the keys to the content.
+    #[must_use]
+    pub fn unlocked(&self) -> &Unlocked {
+        &self.unlocked
+    }
+
     /// The verified header.
     #[must_use]
     pub fn header(&self) -> &Header {
         self.unlocked.header()
-    }
-
-    /// Reads plaintext at `offset` and returns how many bytes there were: fewer than asked for only at the end.
-    ///
-    /// # Errors
-    /// A table or chunk on the way is damaged; reading fails. The buffer then holds nothing that was not verified.
-    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, ContainerError> {
-        let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let wanted = buffer.len().min(left);
-        let mut scratch = Vec::new();
-        let mut done = 0;
-        while done < wanted {
-            let at = offset + done as u64;
-            let group = GroupIndex::of_plaintext(at);
-            let group_end = group.plaintext_start() + group.capacity() as u64;
-            let in_group = usize::try_from(group_end - at).unwrap_or(usize::MAX).min(wanted - done);
-            self.read_in_group(group, at, &mut buffer[done..done + in_group], &mut scratch)?;
-            done += in_group;
-        }
-        Ok(wanted)
-    }
-
-    fn read_in_group(
-        &self,
-        group: GroupIndex,
-        offset: u64,
-        buffer: &mut [u8],
-        scratch: &mut Vec<u8>,
-    ) -> Result<(), ContainerError> {
-        let table = self.table(group)?;
-        let start = usize::try_from(offset - group.plaintext_start()).expect("a group fits memory");
-        let (first, last) = (start / CHUNK_LEN, (start + buffer.len() - 1) / CHUNK_LEN);
-        scratch.resize((last + 1 - first) * CHUNK_LEN, 0);
-        let read = read_full_at(&self.backing, scratch, group.chunk_offset(first)).map_err(ContainerError::Read)?;
-        scratch[read..].fill(0);
-        for index in first..=last {
-            let place = (index - first) * CHUNK_LEN;
-            let data = &mut scratch[place.min(read)..(place + CHUNK_LEN).min(read)];
-            self.open_chunk(group, table.as_deref(), index, data)?;
-        }
-        let skipped = start - first * CHUNK_LEN;
-        buffer.copy_from_slice(&scratch[skipped..skipped + buffer.len()]);
-        Ok(())
-    }
-
-    /// Opens one chunk in place; where no table covers it, it is zeros.
-    fn open_chunk(
-        &self,
-        group: GroupIndex,
-        table: Option<&Table>,
-        index: usize,
-        data: &mut [u8],
-    ) -> Result<(), ContainerError> {
-        let stored = index * CHUNK_LEN + data.len();
-        match table {
-            Some(table) if index < table.chunks() => {
-                match open_chunk(&self.unlocked.keys, group, table, index, data, self.bounds.settled)? {
-                    Version::Current | Version::Earlier(..) => Ok(()),
-                    Version::None => Err(bad_chunk(group, table, index, stored)),
-                }
-            }
-            _ if self.bounds.settled => check_zero(group.chunk_offset(index), data),
-            _ => {
-                data.fill(0);
-                Ok(())
-            }
-        }
     }
 
     /// The table of a group; `None` where the group is a hole.
@@ -183,12 +128,12 @@ impl<B: ReadAt> Container<B> {
         }
         match self.load_table(group)?.map(Arc::new) {
             Some(table) => {
-                self.tables.put(group.0, group.0, Some(Arc::clone(&table)));
+                self.tables.put_table(group.0, Arc::clone(&table));
                 Ok(Some(table))
             }
             None => {
                 let (first, last) = self.hole_around(group)?;
-                self.tables.put(first, last, None);
+                self.tables.put_hole(first, last);
                 Ok(None)
             }
         }

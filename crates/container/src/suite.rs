@@ -126,6 +126,22 @@ impl Cipher {
         self.open(nonce, &group.to_le_bytes(), data, tag)
     }
 
+    /// Encrypts the value of an extended attribute in place and returns its tag; the nonce is as a table's.
+    pub(crate) fn seal_attribute(&self, nonce: &[u8; TABLE_NONCE_LEN], name: &[u8], data: &mut [u8]) -> [u8; TAG_LEN] {
+        self.seal(nonce, name, data)
+    }
+
+    /// Decrypts the value of an extended attribute in place; where it fails, `data` is as it was.
+    pub(crate) fn open_attribute(
+        &self,
+        nonce: &[u8; TABLE_NONCE_LEN],
+        name: &[u8],
+        data: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), Unauthentic> {
+        self.open(nonce, name, data, tag)
+    }
+
     /// Bytes of the table nonce that the suite uses; the rest of the field is zero.
     pub(crate) fn table_nonce_len(&self) -> usize {
         match self {
@@ -135,7 +151,7 @@ impl Cipher {
     }
 
     fn seal(&self, nonce: &[u8; TABLE_NONCE_LEN], associated: &[u8], data: &mut [u8]) -> [u8; TAG_LEN] {
-        const WITHIN_LIMITS: &str = "a page is far below the length limits of both suites";
+        const WITHIN_LIMITS: &str = "pages and attributes are far below the length limits of both suites";
         let buffer = InOutBuf::from(data);
         match self {
             Self::Aes256GcmSiv(cipher) => {

@@ -1,5 +1,7 @@
 //! Reading on after damage: what of a container is still good, and what is not (SPEC.md, "Reading").
 
+mod in_flight;
+
 use std::ops::Range;
 
 use crate::chain::Chain;
@@ -11,8 +13,10 @@ use crate::random::Container;
 use crate::read::Interrupted;
 use crate::table::STREAM;
 
-/// Parts that a survey lists.
-const MAX_LOSSES: usize = 10_000;
+pub use self::in_flight::{Holds, InFlight, Interruption};
+
+/// Parts that are listed one by one.
+const MAX_PARTS: usize = 10_000;
 
 /// A part of the plaintext that is lost, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +120,7 @@ impl Survey {
             && same_kind(&last.damage, &loss.damage)
         {
             last.plaintext.end = loss.plaintext.end;
-        } else if self.losses.len() < MAX_LOSSES {
+        } else if self.losses.len() < MAX_PARTS {
             self.losses.push(loss);
         }
     }

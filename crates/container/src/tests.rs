@@ -3,10 +3,13 @@
 mod simulator;
 mod support;
 
+mod attributes;
+mod accesses;
 mod crafted;
 mod crashes;
 mod editing;
 mod hostile;
+mod in_place;
 mod round_trips;
 mod surveys;
 mod tampering;

@@ -1,5 +1,6 @@
 //! Writing whole containers: streams and files, in one pass (SPEC.md, "Writing a whole container").
 
+mod create;
 mod input;
 
 use std::io::Write;

@@ -4,7 +4,7 @@ use thiserror::Error;
 use waxseal_container::ContainerError;
 use waxseal_key_service::{KeyArn, KeyServiceError, Provider};
 
-/// Why a container could not be given a data key, or its data key not be had.
+/// Why a container could not be given a data key, or its data key not be had; why it could not be checked or repaired.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EnvelopeError {
@@ -48,6 +48,26 @@ pub enum EnvelopeError {
         key: KeyArn,
         /// The service's answer.
         source: KeyServiceError,
+    },
+    /// Another process holds the container's lock.
+    #[error("another process is using it, perhaps writing it")]
+    InUse,
+    /// The container could not be locked, so that nobody says that it is not being written.
+    #[error("it cannot be locked")]
+    Lock(#[source] std::io::Error),
+    /// A repaired container turned out not to be clean.
+    #[error("it is not clean after its repair: {source}")]
+    NotClean {
+        /// What a full read found.
+        source: ContainerError,
+    },
+    /// A repaired container turned out to have another length than before.
+    #[error("it has {found} bytes after its repair, not {expected}")]
+    LengthChanged {
+        /// Length of the plaintext before, in bytes.
+        expected: u64,
+        /// Length of the plaintext after, in bytes.
+        found: u64,
     },
 }
 

@@ -3,11 +3,17 @@
 //! An [`Envelope`] holds the key services that there are. It makes a new container's data key with GenerateDataKey, and
 //! opens an existing container's header with Decrypt. What it gives out, a [`Sealer`](waxseal_container::Sealer) or an
 //! [`Unlocked`](waxseal_container::Unlocked) header, knows no key service any more: content never waits for one.
+//!
+//! [`Fsck`] checks a container, repairs it and saves what is left of it.
 
 mod envelope;
 mod error;
+mod fsck;
+mod lock;
 mod reading;
 
 pub use envelope::{Envelope, NewContainer, OpenedBy};
 pub use error::EnvelopeError;
+pub use fsck::{Damaged, Finding, Fsck, Repair, Salvage};
+pub use lock::{lock_exclusive, lock_shared};
 pub use reading::{ContextAssertion, Reading};

@@ -1,207 +1,178 @@
-//! Writing a batch of chunks: rules W1 to W3, W5, W6 and W10.
+//! Writing a batch of chunks: rules W1, W2 and W10. First the tables go out, then, behind a barrier where data is
+//! overwritten, the data.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::rules::Rule;
-use super::tables::durable_versions;
-use super::{Editor, MAX_CHANGED_TABLES, Page, place_of};
-use crate::chain::missing;
+use super::seal::{Run, Sealed, seal_runs};
+use super::tables::durable_version;
+use super::{ChunkBytes, Editor, Page};
 use crate::error::ContainerError;
-use crate::geometry::{CHUNK_LEN, GroupIndex};
-use crate::io::{Backing, read_full_at};
-use crate::table::{Entry, undo_room};
+use crate::geometry::{CHUNK_LEN, GroupIndex, place_of};
+use crate::io::Backing;
+use crate::table::Kind;
 
-/// Bytes of chunks that go to the backing in one call.
-const MAX_RUN_LEN: usize = 1 << 20;
+/// The chunks that are to be written, by their numbers, which ascend.
+pub(super) type Chunks<'a> = Vec<(u64, &'a ChunkBytes)>;
 
-/// A chunk on its way to the backing, encrypted.
-struct Outgoing {
-    group: GroupIndex,
-    index: usize,
-    entry: Entry,
-    page: Page,
-    length: usize,
+/// A batch whose tables have been written, and whose chunks have not.
+pub(super) struct Staged {
+    runs: Vec<Run>,
+    sealed: Sealed,
+    /// Whether data goes where other data may be on disk: then the tables have to be there first.
+    pub(super) overwrites: bool,
 }
 
 impl<B: Backing> Editor<B> {
     /// Writes chunks, and extends the container to `new_len` if it is shorter.
-    pub(super) fn write_batch(&mut self, dirty: &BTreeMap<u64, Page>, new_len: u64) -> Result<(), ContainerError> {
-        let new_len = new_len.max(self.root.len);
-        // W8: what was cut off must be gone before something else grows there.
-        if new_len > self.root.len && self.shrunk {
-            self.barrier_for(Rule::CutBeforeGrowth)?;
+    pub(super) fn write_batch(&mut self, chunks: Chunks<'_>, new_len: u64) -> Result<(), ContainerError> {
+        let staged = self.stage(chunks, new_len)?;
+        if staged.overwrites {
+            self.barrier_for(Rule::TableBeforeOverwrite)?;
         }
-        if self.changed.len() >= MAX_CHANGED_TABLES {
-            self.barrier()?;
-        }
-        let mut chunks: BTreeMap<u64, Page> = dirty.iter().map(|(number, page)| (*number, page.clone())).collect();
-        self.complete_tails(&mut chunks)?;
-        self.settle_before_gaps(&chunks)?;
-        self.unsettle_for(&chunks, new_len)?;
-        self.prepare_links(&chunks)?;
-        self.make_room_for_undo(&chunks)?;
+        self.write_staged(&staged)
+    }
 
-        let (outgoing, touched) = self.enter(chunks, new_len)?;
-        let at_stake = outgoing.iter().any(|chunk| {
-            let versions = &self.changed[&chunk.group.0].versions[&chunk.index];
-            versions.iter().any(|(entry, _)| !entry.is_hole())
-        });
+    /// Encrypts chunks, and writes the tables that have them.
+    pub(super) fn stage(&mut self, chunks: Chunks<'_>, new_len: u64) -> Result<Staged, ContainerError> {
+        let new_len = new_len.max(self.root.len);
+        let numbers: Vec<u64> = chunks.iter().map(|(number, _)| *number).collect();
+        self.pin_tables(&numbers)?;
+        let tails = self.read_chunks(self.short_tails(&numbers)?)?;
+        let mut chunks: Chunks<'_> = chunks;
+        chunks.extend(tails.iter().map(|(number, page)| (*number, &**page)));
+        chunks.sort_unstable_by_key(|(number, _)| *number);
+        let (numbers, plaintext): (Vec<u64>, Vec<&ChunkBytes>) = chunks.into_iter().unzip();
+        self.make_way(&numbers, new_len)?;
+
+        let overwrites = self.overwrites(&numbers)?;
+        let (runs, mut touched) = self.enter(&numbers, new_len)?;
+        let sealed = seal_runs(&self.container.unlocked.keys, &runs, &plaintext)?;
+        for run in &runs {
+            self.table_mut(run.group)?.entries[run.first..][..run.chunks.len()]
+                .copy_from_slice(&sealed.entries[run.chunks.clone()]);
+        }
         let grows = new_len > self.root.len;
         (self.root.len, self.root.high) = (new_len, self.root.high.max(new_len));
-        for group in touched {
-            self.write_table(group)?;
+        // The root has the lengths; where it says nothing new, it stays as it is.
+        let root = Kind::Root(self.root);
+        if self.table_mut(GroupIndex::ROOT)?.kind != root {
+            touched.insert(GroupIndex::ROOT);
         }
+        self.write_tables(touched)?;
         self.see_root();
         if grows {
             self.set_file_size()?;
         }
-        if at_stake {
-            self.barrier_for(Rule::TableBeforeOverwrite)?;
-        }
-        self.write_chunks(&outgoing)
+        Ok(Staged { runs, sealed, overwrites })
     }
 
-    /// W2: a short tail is stored in full when its group gets later chunks.
-    fn complete_tails(&self, chunks: &mut BTreeMap<u64, Page>) -> Result<(), ContainerError> {
-        let highest: BTreeMap<u64, u64> = chunks.keys().map(|number| (place_of(*number).0.0, *number)).collect();
-        for (group, highest) in highest {
-            let Some(table) = self.container.table(GroupIndex(group))? else { continue };
+    /// Writes encrypted chunks to their places.
+    pub(super) fn write_staged(&mut self, staged: &Staged) -> Result<(), ContainerError> {
+        for (run, bytes) in staged.runs.iter().zip(staged.sealed.runs()) {
+            self.write(bytes, run.offset())?;
+            let versions = &mut self.changed_mut(run.group).versions;
+            for (index, number, length) in run.each() {
+                versions.push(index, staged.sealed.entries[number], length);
+            }
+        }
+        if let [first, .., last] = &staged.runs[..]
+            && staged.overwrites
+        {
+            // Whoever overwrites much is going to wait for it before the next batch.
+            self.container.backing.start_writing_out(first.offset(), last.offset() + last.len as u64);
+        }
+        Ok(())
+    }
+
+    /// W10, where a batch does not come to it by itself: an overwrite within group 0 waits for the root, which is group
+    /// 0's table, before it writes data. Returns whether the root that says so has to be waited for.
+    pub(super) fn unsettle_for(&mut self, numbers: &[u64], new_len: u64) -> Result<bool, ContainerError> {
+        let comes_by_itself = new_len <= self.root.len
+            && numbers.iter().all(|number| place_of(*number).0 == GroupIndex::ROOT)
+            && self.overwrites(numbers)?;
+        if !self.root.settled || comes_by_itself {
+            self.root.settled = false;
+            return Ok(false);
+        }
+        self.root.settled = false;
+        self.write_root()?;
+        Ok(true)
+    }
+
+    /// W2: a short tail is stored in full when its group gets later chunks. Returns the numbers of those tails that are not
+    /// among the chunks.
+    pub(super) fn short_tails(&self, numbers: &[u64]) -> Result<Vec<u64>, ContainerError> {
+        let mut tails = Vec::new();
+        for (group, numbers) in by_group(numbers) {
+            let Some(table) = self.container.table(group)? else { continue };
             if (table.end as usize).is_multiple_of(CHUNK_LEN) {
                 continue;
             }
-            let tail = GroupIndex(group).chunk_number(table.chunks() - 1);
-            if tail < highest && !chunks.contains_key(&tail) {
-                let mut page: Page = Box::new([0; CHUNK_LEN]);
-                self.read_clean(page.as_mut_slice(), tail * CHUNK_LEN as u64)?;
-                chunks.insert(tail, page);
+            let tail = group.chunk_number(table.chunks() - 1);
+            if numbers.last().is_some_and(|last| tail < *last) && numbers.binary_search(&tail).is_err() {
+                tails.push(tail);
             }
         }
-        Ok(())
+        Ok(tails)
     }
 
-    /// W6: what fills a gap below the length must not be taken for an append that is in flight.
-    fn settle_before_gaps(&mut self, chunks: &BTreeMap<u64, Page>) -> Result<(), ContainerError> {
-        let len = self.root.len;
-        if self.root.floor == len && self.durable_floor == len {
-            return Ok(());
-        }
-        let page = CHUNK_LEN as u64;
-        for number in chunks.keys().copied().take_while(|number| number * page < len) {
-            let (group, index) = place_of(number);
-            let is_gap = self.container.table(group)?.is_none_or(|table| {
-                let covered = group.plaintext_start() + u64::from(table.end);
-                index >= table.chunks() || table.entries[index].is_hole() || covered < len.min((number + 1) * page)
-            });
-            if is_gap {
-                self.barrier_for(Rule::FlightBeforeGap)?;
-                (self.root.floor, self.root.high) = (len, len);
-                self.write_root()?;
-                return self.barrier_for(Rule::FlightBeforeGap);
+    /// Reads chunks that are not in memory.
+    fn read_chunks(&self, numbers: Vec<u64>) -> Result<Vec<(u64, Page)>, ContainerError> {
+        let read = |number: u64| {
+            let mut page: Page = Box::new([0; CHUNK_LEN]);
+            self.read_clean(page.as_mut_slice(), number * CHUNK_LEN as u64)?;
+            Ok((number, page))
+        };
+        numbers.into_iter().map(read).collect()
+    }
+
+    /// Whether any of these chunks has stored data, be it of a version that is on its way.
+    pub(super) fn overwrites(&self, numbers: &[u64]) -> Result<bool, ContainerError> {
+        for (group, numbers) in by_group(numbers) {
+            let Some(table) = self.container.table(group)? else { continue };
+            let versions = self.changed.get(&group.0).map(|changed| &changed.versions);
+            let has_data = |number: &u64| {
+                let index = place_of(*number).1;
+                match versions.filter(|versions| versions.knows(index)) {
+                    Some(versions) => versions.of(index).any(|version| !version.entry.is_hole()),
+                    None => index < table.chunks() && !table.entries[index].is_hole(),
+                }
+            };
+            if numbers.iter().any(has_data) {
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(false)
     }
 
-    /// W10, where the batch does not come to it by itself: an overwrite within group 0 waits for the root, which is group
-    /// 0's table, before it writes data.
-    fn unsettle_for(&mut self, chunks: &BTreeMap<u64, Page>, new_len: u64) -> Result<(), ContainerError> {
-        let root = self.container.table(GroupIndex::ROOT)?.ok_or_else(|| missing(GroupIndex::ROOT))?;
-        let overwrites = chunks.keys().any(|number| {
-            let (group, index) = place_of(*number);
-            group == GroupIndex::ROOT && !root.entries[index].is_hole()
-        });
-        let within_root = chunks.keys().all(|number| place_of(*number).0 == GroupIndex::ROOT);
-        if self.root.settled && within_root && overwrites && new_len == self.root.len {
-            self.root.settled = false;
-        }
-        self.unsettle()
-    }
-
-    /// W5: a link changes once between barriers, and a new table's page is zero before.
-    fn prepare_links(&mut self, chunks: &BTreeMap<u64, Page>) -> Result<(), ContainerError> {
-        let groups: BTreeSet<GroupIndex> = chunks.keys().map(|number| place_of(*number).0).collect();
-        let mut must_wait = false;
-        for group in groups {
-            if self.container.table(group)?.is_some() {
-                continue;
-            }
-            let before = self.predecessor(group)?;
-            let next = self.container.table(before)?.map(|table| table.next);
-            must_wait |= self.changed.get(&before.0).is_some_and(|changed| Some(changed.durable_next) != next);
-            let mut page = vec![0; group.table_len()];
-            let read = read_full_at(&self.container.backing, &mut page, group.table_offset());
-            if page[..read.map_err(ContainerError::Read)?].iter().any(|byte| *byte != 0) {
-                self.zero(group.table_offset(), group.table_len() as u64)?;
-                must_wait = true;
-            }
-        }
-        if must_wait { self.barrier_for(Rule::LinkBeforeLink) } else { Ok(()) }
-    }
-
-    /// W3: where a table would have more undo items than it has room for, a barrier leaves one of each chunk at most.
-    fn make_room_for_undo(&mut self, chunks: &BTreeMap<u64, Page>) -> Result<(), ContainerError> {
-        let mut items: BTreeMap<GroupIndex, usize> = BTreeMap::new();
-        for number in chunks.keys() {
-            let (group, index) = place_of(*number);
-            let changed = self.changed.get(&group.0);
-            // A chunk that is not known to have changed has one version on disk.
-            let count = changed.and_then(|changed| changed.versions.get(&index)).map_or(1, Vec::len);
-            *items.entry(group).or_default() += count;
-        }
-        for (group, count) in &mut items {
-            let Some(changed) = self.changed.get(&group.0) else { continue };
-            let others =
-                changed.versions.iter().filter(|(index, _)| !chunks.contains_key(&group.chunk_number(**index)));
-            *count += others.map(|(_, versions)| versions.len()).sum::<usize>();
-        }
-        let crowded = items.iter().any(|(group, count)| *count > undo_room(*group));
-        if crowded { self.barrier() } else { Ok(()) }
-    }
-
-    /// Enters new versions into their tables, in memory. Returns the encrypted chunks, and the tables to write.
-    fn enter(
-        &mut self,
-        chunks: BTreeMap<u64, Page>,
-        new_len: u64,
-    ) -> Result<(Vec<Outgoing>, BTreeSet<GroupIndex>), ContainerError> {
+    /// Gives chunks their places in their tables, in memory. Returns them in runs, and the tables to write.
+    fn enter(&mut self, numbers: &[u64], new_len: u64) -> Result<(Vec<Run>, BTreeSet<GroupIndex>), ContainerError> {
         let old_len = self.root.len;
-        // The root's lengths and its flag stand in table 0.
-        let mut touched = BTreeSet::from([GroupIndex::ROOT]);
-        self.table_mut(GroupIndex::ROOT)?;
-        let mut outgoing = Vec::with_capacity(chunks.len());
-        for (number, mut page) in chunks {
-            let (group, index) = place_of(number);
-            if self.container.tables.pinned(group.0).is_none() && self.container.table(group)?.is_none() {
+        let mut touched = BTreeSet::new();
+        let mut runs: Vec<Run> = Vec::new();
+        for (at, number) in numbers.iter().enumerate() {
+            let (group, index) = place_of(*number);
+            if touched.insert(group) && self.container.table(group)?.is_none() {
                 touched.insert(self.create_table(group)?);
             }
-            touched.insert(group);
             let table = self.table_mut(group)?;
-            let before = durable_versions(table, index, number * (CHUNK_LEN as u64) < old_len);
+            let before = durable_version(table, index, number * (CHUNK_LEN as u64) < old_len);
             let reach = new_len - group.plaintext_start();
             let end = usize::try_from(reach).unwrap_or(usize::MAX).min((index + 1) * CHUNK_LEN);
             table.end = table.end.max(u32::try_from(end).expect("a group holds at most 262144 bytes"));
             let length = table.stored_len(index);
-            let entry = self.seal_chunk(group, index, &mut page, length)?;
-            self.table_mut(group)?.entries[index] = entry;
-            self.changed_mut(group).versions.entry(index).or_insert(before);
-            outgoing.push(Outgoing { group, index, entry, page, length });
-        }
-        Ok((outgoing, touched))
-    }
-
-    /// Writes encrypted chunks to their places, neighbours in one call.
-    fn write_chunks(&mut self, outgoing: &[Outgoing]) -> Result<(), ContainerError> {
-        let place = |chunk: &Outgoing| chunk.group.chunk_offset(chunk.index);
-        for run in outgoing.chunk_by(|one, next| place(one) + CHUNK_LEN as u64 == place(next)) {
-            for run in run.chunks(MAX_RUN_LEN / CHUNK_LEN) {
-                let bytes: Vec<u8> = run.iter().flat_map(|chunk| &chunk.page[..chunk.length]).copied().collect();
-                self.write(&bytes, place(&run[0]))?;
-                for chunk in run {
-                    let versions = self.changed_mut(chunk.group).versions.entry(chunk.index).or_default();
-                    versions.push((chunk.entry, chunk.length));
-                }
+            self.changed_mut(group).versions.begin(index, before);
+            match runs.last_mut().filter(|run| run.reaches(group, index)) {
+                Some(run) => (run.len, run.chunks.end) = (run.len + length, at + 1),
+                None => runs.push(Run { group, first: index, len: length, chunks: at..at + 1 }),
             }
         }
-        Ok(())
+        Ok((runs, touched))
     }
+}
+
+/// Splits chunk numbers, which ascend, into those of each group.
+pub(super) fn by_group(numbers: &[u64]) -> impl Iterator<Item = (GroupIndex, &[u64])> {
+    numbers.chunk_by(|one, next| place_of(*one).0 == place_of(*next).0).map(|numbers| (place_of(numbers[0]).0, numbers))
 }

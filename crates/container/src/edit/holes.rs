@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::Editor;
 use super::rules::Rule;
-use super::{Editor, chunk_of, place_of};
 use crate::error::ContainerError;
-use crate::geometry::{CHUNK_LEN, GroupIndex};
+use crate::geometry::{CHUNK_LEN, GroupIndex, chunk_of, place_of};
 use crate::io::Backing;
 use crate::table::Entry;
 
@@ -51,7 +51,7 @@ impl<B: Backing> Editor<B> {
     /// # Errors
     /// A table on the way is damaged; reading fails.
     pub fn seek_data(&self, offset: u64) -> Result<Option<u64>, ContainerError> {
-        self.seek(offset, true).map(|found| found.filter(|at| *at < self.len()))
+        self.container.seek_data_in(offset, self.len(), &self.dirty)
     }
 
     /// The first offset from `offset` on that lies in a hole (lseek(2), SEEK_HOLE); the end counts as one. `None` beyond it.
@@ -59,42 +59,7 @@ impl<B: Backing> Editor<B> {
     /// # Errors
     /// A table on the way is damaged; reading fails.
     pub fn seek_hole(&self, offset: u64) -> Result<Option<u64>, ContainerError> {
-        if offset >= self.len() {
-            return Ok(None);
-        }
-        Ok(Some(self.seek(offset, false)?.map_or(self.len(), |at| at.min(self.len()))))
-    }
-
-    /// The first chunk from `offset` on that holds data, or that does not.
-    fn seek(&self, offset: u64, data: bool) -> Result<Option<u64>, ContainerError> {
-        let chunks = self.len().div_ceil(CHUNK_LEN as u64);
-        let mut number = chunk_of(offset).0;
-        while number < chunks {
-            let (group, index) = place_of(number);
-            let table = self.container.table(group)?;
-            let stored = table.as_ref().is_some_and(|table| !table.entries[index].is_hole());
-            if (stored || self.dirty.contains_key(&number)) == data {
-                return Ok(Some(offset.max(number * CHUNK_LEN as u64)));
-            }
-            number = match table {
-                // Nothing is stored in groups without a table, but chunks in memory may lie there.
-                None if data => {
-                    let dirty = self.dirty.range(number..).next().map_or(u64::MAX, |(number, _)| *number);
-                    dirty.min(self.behind_hole(group)?)
-                }
-                _ => number + 1,
-            };
-        }
-        Ok(None)
-    }
-
-    /// The first chunk behind the run of groups without tables in which `group` lies.
-    fn behind_hole(&self, group: GroupIndex) -> Result<u64, ContainerError> {
-        if group.plaintext_start() >= self.root.len {
-            return Ok(u64::MAX);
-        }
-        let (_, last) = self.container.hole_around(group)?;
-        Ok(last.checked_add(1).map_or(u64::MAX, |next| GroupIndex(next).plaintext_start() / CHUNK_LEN as u64))
+        self.container.seek_hole_in(offset, self.len(), &self.dirty)
     }
 
     fn write_zeros(&mut self, range: Range<u64>) -> Result<(), ContainerError> {
@@ -135,7 +100,7 @@ impl<B: Backing> Editor<B> {
         while number < chunks.end {
             let (group, index) = place_of(number);
             let Some(table) = self.container.table(group)? else {
-                number = self.behind_hole(group)?;
+                number = self.container.behind_hole(group)?;
                 continue;
             };
             number += 1;
@@ -149,7 +114,7 @@ impl<B: Backing> Editor<B> {
                 _ => places.push(stored),
             }
             self.table_mut(group)?.entries[index] = Entry::HOLE;
-            self.changed_mut(group).versions.remove(&index);
+            self.changed_mut(group).versions.forget(index);
             touched.insert(group);
         }
         Ok((touched, places))

@@ -1,9 +1,8 @@
 //! After an interruption: a container that reads as its rules say is made to say so plainly. And settling (rule W10).
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::rules::Rule;
+use super::batch::Chunks;
 use super::{Editor, MAX_CHANGED_TABLES, Page};
 use crate::error::ContainerError;
 use crate::geometry::{CHUNK_LEN, GroupIndex, file_size};
@@ -11,6 +10,9 @@ use crate::group::{Version, open_chunk};
 use crate::io::{Backing, read_full_at};
 use crate::keys::FreshnessHash;
 use crate::table::{Entry, Kind, Table};
+
+/// Tables without undo items that are written together.
+const CLEANED_AT_ONCE: usize = 64;
 
 /// A chunk whose version on disk has another length than its table gives it: an append over a short tail was cut off, or the
 /// cutting of a tail.
@@ -54,7 +56,7 @@ impl<B: Backing> Editor<B> {
         }
         self.barrier()?;
         self.clear_the_rest(&groups)?;
-        self.rewrite(misfits)?;
+        self.rewrite(&misfits)?;
         self.cut_tail(end)
     }
 
@@ -110,8 +112,7 @@ impl<B: Backing> Editor<B> {
         self.container.tables.pin(group.0, Arc::new(table));
         self.table_mut(group)?;
         for misfit in misfits {
-            let versions = vec![(misfit.entry, misfit.stored)];
-            self.changed_mut(group).versions.insert(misfit.index, versions);
+            self.changed_mut(group).versions.begin(misfit.index, Some((misfit.entry, misfit.stored)));
         }
         self.write_table(group)?;
         if group == GroupIndex::ROOT || self.changed.len() >= MAX_CHANGED_TABLES { self.barrier() } else { Ok(()) }
@@ -137,23 +138,26 @@ impl<B: Backing> Editor<B> {
     }
 
     /// Stores chunks of the wrong length anew, as any overwrite.
-    fn rewrite(&mut self, misfits: Vec<Misfit>) -> Result<(), ContainerError> {
-        let chunks: BTreeMap<u64, Page> =
-            misfits.into_iter().map(|misfit| (misfit.group.chunk_number(misfit.index), misfit.page)).collect();
-        if chunks.is_empty() { Ok(()) } else { self.write_batch(&chunks, self.root.len) }
+    fn rewrite(&mut self, misfits: &[Misfit]) -> Result<(), ContainerError> {
+        let chunks: Chunks<'_> =
+            misfits.iter().map(|misfit| (misfit.group.chunk_number(misfit.index), &*misfit.page)).collect();
+        if chunks.is_empty() { Ok(()) } else { self.write_batch(chunks, self.root.len) }
     }
 
-    /// Settles: everything durable, no undo, and a root that commits to all tables.
-    pub(super) fn commit(&mut self) -> Result<(), ContainerError> {
-        if self.root.settled {
-            return self.barrier();
+    /// W10, first step to settle: tables without undo items, now that all data is on disk. Returns whether there were any.
+    pub(super) fn write_clean_tables(&mut self) -> Result<bool, ContainerError> {
+        let groups: Vec<GroupIndex> =
+            self.unclean.iter().filter(|group| **group != 0).copied().map(GroupIndex).collect();
+        // A few at a time: what is asked for is pinned.
+        for groups in groups.chunks(CLEANED_AT_ONCE) {
+            groups.iter().try_for_each(|group| self.table_mut(*group).map(|_| ()))?;
+            self.write_tables(groups.iter().copied())?;
         }
-        self.barrier_for(Rule::DataBeforeCleanTables)?;
-        for group in self.unclean.clone().into_iter().filter(|group| *group != 0).map(GroupIndex) {
-            self.table_mut(group)?;
-            self.write_table(group)?;
-        }
-        self.barrier_for(Rule::CleanTablesBeforeCommit)?;
+        Ok(!groups.is_empty())
+    }
+
+    /// W10, last step to settle: a root that commits to all tables.
+    pub(super) fn write_settled_root(&mut self) -> Result<(), ContainerError> {
         (self.root.floor, self.root.high) = (self.root.len, self.root.len);
         let mut hash = self.root.hash;
         for (group, freshness) in std::mem::take(&mut self.pending) {
@@ -163,8 +167,7 @@ impl<B: Backing> Editor<B> {
         }
         (self.root.hash, self.root.settled) = (hash, true);
         self.root.generation += 1;
-        self.write_root()?;
-        self.barrier()
+        self.write_root()
     }
 
     /// Takes a table out of a commitment, or puts it in.

@@ -1,11 +1,11 @@
 //! Changing the length: rules W7 and W8.
 
 use super::rules::Rule;
-use super::tables::durable_versions;
-use super::{Editor, Page, chunk_of, place_of};
+use super::tables::durable_version;
+use super::{Editor, Page};
 use crate::chain::missing;
 use crate::error::ContainerError;
-use crate::geometry::{CHUNK_LEN, GroupIndex};
+use crate::geometry::{CHUNK_LEN, GroupIndex, chunk_of, place_of};
 use crate::io::Backing;
 use crate::table::Entry;
 
@@ -36,9 +36,14 @@ impl<B: Backing> Editor<B> {
             self.barrier_for(Rule::CutBeforeGrowth)?;
         }
         self.unsettle()?;
+        // The size first: where the storage refuses it, the root does not promise it.
+        let before = self.root;
         (self.root.len, self.root.floor, self.root.high) = (len, len, self.root.high.max(len));
-        self.write_root()?;
-        self.set_file_size()
+        if let Err(error) = self.set_file_size() {
+            self.root = before;
+            return Err(error);
+        }
+        self.write_root()
     }
 
     /// W8.
@@ -52,7 +57,7 @@ impl<B: Backing> Editor<B> {
             let table = self.table_mut(GroupIndex::ROOT)?;
             (table.end, table.next) = (0, 0);
             table.entries.fill(Entry::HOLE);
-            self.changed_mut(GroupIndex::ROOT).versions.clear();
+            self.changed_mut(GroupIndex::ROOT).versions.forget_from(0);
         }
         self.write_root()?;
         self.barrier_for(Rule::RootBeforeTableCut)?;
@@ -128,13 +133,13 @@ impl<B: Backing> Editor<B> {
         if local < table.end as usize {
             changes = true;
             let kept = local.div_ceil(CHUNK_LEN);
-            let before = tail.as_ref().map(|tail| durable_versions(table, tail.index, true));
+            let before = tail.as_ref().map(|tail| durable_version(table, tail.index, true));
             table.end = u32::try_from(local).expect("it is below the old end");
             table.entries[kept..].fill(Entry::HOLE);
             let versions = &mut self.changed_mut(linking).versions;
-            versions.retain(|index, _| *index < kept);
+            versions.forget_from(kept);
             if let (Some(tail), Some(before)) = (&tail, before) {
-                versions.entry(tail.index).or_insert(before);
+                versions.begin(tail.index, before);
             }
         }
         let Some(Tail { index, mut page, length }) = tail else {
@@ -148,7 +153,7 @@ impl<B: Backing> Editor<B> {
         self.write_table(linking)?;
         self.barrier_for(Rule::TableBeforeTail)?;
         self.write(&page[..length], linking.chunk_offset(index))?;
-        self.changed_mut(linking).versions.entry(index).or_default().push((entry, length));
+        self.changed_mut(linking).versions.push(index, entry, length);
         self.barrier_for(Rule::TailBeforeCut)
     }
 }

@@ -43,12 +43,12 @@ impl<B: Backing> Editor<B> {
     }
 
     #[cfg(test)]
-    fn is_taken_out(&self, rule: Rule) -> bool {
+    pub(super) fn is_taken_out(&self, rule: Rule) -> bool {
         self.without == Some(rule)
     }
 
     #[cfg(not(test))]
-    fn is_taken_out(&self, _rule: Rule) -> bool {
+    pub(super) fn is_taken_out(&self, _rule: Rule) -> bool {
         false
     }
 

@@ -1,65 +1,74 @@
 //! Tables in the hands of a writer: changed in memory, written with their undo items, and forgotten at a barrier.
 
-use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
+use super::batch::by_group;
 use super::rules::Rule;
+use super::versions::Versions;
 use super::{Editor, Page};
 use crate::chain::missing;
 use crate::error::ContainerError;
 use crate::geometry::{CHUNK_LEN, GroupIndex, file_size};
+use crate::group::{TABLE_RANDOM_LEN, table_random};
 use crate::io::Backing;
-use crate::suite::{NONCE_LEN, TABLE_NONCE_LEN};
-use crate::table::{Entry, Freshness, Kind, Table, UndoItem};
+use crate::suite::NONCE_LEN;
+use crate::table::{Entry, Freshness, Kind, Table};
 
 /// What may be on disk of a table's chunks and link besides what the table says.
 #[derive(Debug)]
 pub(super) struct Changed {
-    /// Of each chunk that was changed since the last barrier: every stored version that may be on disk, the oldest first,
-    /// with its stored length. None for a chunk that had no place before.
-    pub(super) versions: BTreeMap<usize, Vec<(Entry, usize)>>,
+    /// The versions of its chunks.
+    pub(super) versions: Versions,
     /// The link at the last barrier.
     pub(super) durable_next: u64,
 }
 
-impl Changed {
-    /// The versions that are not `current`'s: what undo has to offer, the newest first. A hole needs no undo.
-    fn undo(&self, table: &Table) -> Vec<UndoItem> {
-        let mut items = Vec::new();
-        for (index, versions) in &self.versions {
-            let current = &table.entries[*index];
-            for (entry, length) in versions.iter().rev().filter(|(entry, _)| entry != current && !current.is_hole()) {
-                items.push(UndoItem {
-                    chunk: u8::try_from(*index).expect("a group has at most 64 chunks"),
-                    length: u16::try_from(*length).expect("a chunk has at most 4096 bytes"),
-                    entry: *entry,
-                });
-            }
-        }
-        items
-    }
-}
-
-/// What may be on disk of a chunk before it is changed for the first time since a barrier.
-pub(super) fn durable_versions(table: &Table, index: usize, lies_below_len: bool) -> Vec<(Entry, usize)> {
+/// What may be on disk of a chunk before it is changed for the first time since a barrier, with its stored length. `None`
+/// for a chunk that had no place before.
+pub(super) fn durable_version(table: &Table, index: usize, lies_below_len: bool) -> Option<(Entry, usize)> {
     if index >= table.chunks() {
-        return if lies_below_len { vec![(Entry::HOLE, CHUNK_LEN)] } else { Vec::new() };
+        return lies_below_len.then_some((Entry::HOLE, CHUNK_LEN));
     }
     let entry = table.entries[index];
-    vec![(entry, if entry.is_hole() { CHUNK_LEN } else { table.stored_len(index) })]
+    Some((entry, if entry.is_hole() { CHUNK_LEN } else { table.stored_len(index) }))
 }
 
 impl<B: Backing> Editor<B> {
     /// A group's table, ready to be changed. It has to be there.
     pub(super) fn table_mut(&mut self, group: GroupIndex) -> Result<&mut Table, ContainerError> {
-        if self.container.tables.pinned(group.0).is_none() {
+        if !self.container.tables.is_pinned(group.0) {
             let table = self.container.table(group)?.ok_or_else(|| missing(group))?;
             self.container.tables.pin(group.0, table);
         }
         let table = self.container.tables.pinned(group.0).expect("it was pinned just now");
         let durable_next = table.next;
-        self.changed.entry(group.0).or_insert_with(|| Changed { versions: BTreeMap::new(), durable_next });
+        self.changed.entry(group.0).or_insert_with(|| Changed { versions: Versions::default(), durable_next });
         Ok(table)
+    }
+
+    /// Begins to read the tables of the groups that chunks of these numbers lie in.
+    ///
+    /// Asked for beforehand they arrive beside each other. And where the data before a table was just written, the system
+    /// would take one read after it for the beginning of many, and read data that is to be overwritten.
+    pub(super) fn will_read_tables(&self, numbers: &[u64]) {
+        let container = &self.container;
+        for (group, _) in by_group(numbers).filter(|(group, _)| container.tables.get(*group).is_none()) {
+            container.backing.will_read(group.table_offset(), group.table_len() as u64);
+        }
+    }
+
+    /// Pins the tables of the groups that chunks of these numbers lie in, as far as there are any.
+    pub(super) fn pin_tables(&mut self, numbers: &[u64]) -> Result<(), ContainerError> {
+        self.will_read_tables(numbers);
+        for (group, _) in by_group(numbers) {
+            if !self.container.tables.is_pinned(group.0)
+                && let Some(table) = self.container.table(group)?
+            {
+                self.container.tables.pin(group.0, table);
+            }
+        }
+        Ok(())
     }
 
     /// What may be on disk of a table's chunks; the table has been asked for by [`Editor::table_mut`].
@@ -86,17 +95,35 @@ impl<B: Backing> Editor<B> {
             undo: Vec::new(),
         };
         self.container.tables.pin(group.0, Arc::new(table));
-        self.changed.insert(group.0, Changed { versions: BTreeMap::new(), durable_next });
+        self.changed.insert(group.0, Changed { versions: Versions::default(), durable_next });
         Ok(before)
     }
 
     /// Seals a changed table with its undo items, and writes its page.
     pub(super) fn write_table(&mut self, group: GroupIndex) -> Result<(), ContainerError> {
-        let mut random = [0; TABLE_NONCE_LEN + 8];
-        getrandom::fill(&mut random).map_err(ContainerError::Random)?;
-        let (nonce, id) = random.split_first_chunk::<TABLE_NONCE_LEN>().expect("24 of 32 bytes");
-        let id = u64::from_le_bytes(id.try_into().expect("8 of 32 bytes"));
+        self.write_tables([group])
+    }
 
+    /// Seals changed tables with their undo items, and writes their pages.
+    pub(super) fn write_tables(
+        &mut self,
+        groups: impl IntoIterator<Item = GroupIndex, IntoIter: ExactSizeIterator>,
+    ) -> Result<(), ContainerError> {
+        let groups = groups.into_iter();
+        let mut random = vec![0; groups.len() * TABLE_RANDOM_LEN];
+        getrandom::fill(&mut random).map_err(ContainerError::Random)?;
+        let mut page = [0; CHUNK_LEN];
+        for (group, random) in groups.zip(random.as_chunks::<TABLE_RANDOM_LEN>().0) {
+            let page = &mut page[..group.table_len()];
+            self.seal_table(group, random, page);
+            self.write(page, group.table_offset())?;
+        }
+        Ok(())
+    }
+
+    /// Seals a changed table with its undo items.
+    fn seal_table(&mut self, group: GroupIndex, random: &[u8; TABLE_RANDOM_LEN], page: &mut [u8]) {
+        let (nonce, id) = table_random(random);
         let root = self.root;
         let changed = self.changed.get(&group.0).expect("a table that is written has been asked for");
         let table = self.container.tables.pinned(group.0).expect("a table that is written is pinned");
@@ -110,19 +137,17 @@ impl<B: Backing> Editor<B> {
                 Kind::Group(freshness)
             }
         };
-        table.undo = changed.undo(table);
+        table.undo = changed.versions.undo(table);
         table.undo_next = (changed.durable_next != table.next).then_some(changed.durable_next);
         if table.undo.is_empty() && table.undo_next.is_none() {
             self.unclean.remove(&group.0);
         } else {
             self.unclean.insert(group.0);
         }
-        let mut page = vec![0; group.table_len()];
-        table.seal(&self.container.unlocked.keys, group, nonce, &mut page);
+        table.seal(&self.container.unlocked.keys, group, nonce, page);
         // In memory the current entry is the only one: undo is for whoever reads the page.
-        table.undo.clear();
+        table.undo = Vec::new();
         table.undo_next = None;
-        self.write(&page, group.table_offset())
     }
 
     /// Writes the root with the lengths as they are now.
@@ -143,30 +168,33 @@ impl<B: Backing> Editor<B> {
         self.barrier_for(Rule::UnsettledBeforeChange)
     }
 
-    /// Waits until everything written is on disk. Of each chunk only the last stored version is left then.
+    /// Waits until everything written is on disk.
     pub(super) fn barrier(&mut self) -> Result<(), ContainerError> {
-        let backing = &self.container.backing;
-        if self.resized { backing.sync_all() } else { backing.sync_data() }.map_err(ContainerError::Write)?;
-        (self.resized, self.shrunk, self.durable_floor) = (false, false, self.root.floor);
-        let mut done = Vec::new();
-        for (group, changed) in &mut self.changed {
-            let table = self.container.tables.pinned(*group).expect("a changed table is pinned");
-            changed.durable_next = table.next;
-            changed.versions.retain(|index, versions| {
-                versions.drain(..versions.len().saturating_sub(1));
-                versions.first().is_none_or(|(entry, _)| *entry != table.entries[*index])
-            });
-            if changed.versions.is_empty() {
-                done.push(*group);
-            }
-        }
-        for group in done {
-            self.changed.remove(&group);
-            if group != 0 {
-                self.container.tables.unpin(group);
-            }
-        }
+        self.wait_for_backing().map_err(ContainerError::Write)?;
+        self.note_barrier();
         Ok(())
+    }
+
+    /// Waits for this container's own backing.
+    pub(super) fn wait_for_backing(&self) -> io::Result<()> {
+        let backing = &self.container.backing;
+        if self.resized { backing.sync_all() } else { backing.sync_data() }
+    }
+
+    /// Everything written is on disk. Of each chunk only the last stored version is left then.
+    pub(super) fn note_barrier(&mut self) {
+        (self.resized, self.shrunk, self.durable_floor) = (false, false, self.root.floor);
+        let tables = &mut self.container.tables;
+        self.changed.retain(|group, changed| {
+            let table = tables.pinned(*group).expect("a changed table is pinned");
+            changed.durable_next = table.next;
+            changed.versions.at_barrier(table);
+            let is_on_its_way = !changed.versions.is_empty();
+            if !is_on_its_way && *group != 0 {
+                tables.unpin(*group);
+            }
+            is_on_its_way
+        });
     }
 
     /// Encrypts a chunk's new version in place, `length` bytes of it, and returns its entry.

@@ -95,6 +95,13 @@ pub(super) fn editor(suite: Suite, plaintext: &[u8]) -> Editor<RecordingFile> {
     reopen(RecordingFile::new(seal_file(suite, plaintext)))
 }
 
+/// Makes a new container that is written in place from its beginning, and records how.
+pub(super) fn create(suite: Suite) -> Editor<RecordingFile> {
+    let file = RecordingFile::new(Vec::new());
+    file.record();
+    sealer(suite).create(file).unwrap()
+}
+
 pub(super) fn reopen(file: RecordingFile) -> Editor<RecordingFile> {
     let unlocked = unlock(&file.bytes()).unwrap();
     Editor::open(unlocked, file).unwrap()

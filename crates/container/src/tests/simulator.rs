@@ -7,13 +7,14 @@ use std::sync::{Mutex, MutexGuard};
 use crate::io::Backing;
 use crate::{ReadAt, WriteAt};
 
-/// What is atomic: a page, or half of page 0.
+/// What is atomic: a page, or half of page 0 where not all of it is written.
 pub(super) fn atoms(offset: u64, bytes: &[u8]) -> Vec<(u64, Vec<u8>)> {
     let mut atoms = Vec::new();
     let mut done = 0;
     while done < bytes.len() {
         let at = offset + done as u64;
-        let size = if at < 4096 { 2048 } else { 4096 };
+        let whole = at >= 4096 || (at == 0 && bytes.len() >= 4096);
+        let size = if whole { 4096 } else { 2048 };
         let piece = usize::try_from(size - at % size).unwrap().min(bytes.len() - done);
         atoms.push((at, bytes[done..done + piece].to_vec()));
         done += piece;
@@ -204,6 +205,10 @@ impl Choices {
             let before = image.len();
             apply(&mut image, event);
             match event {
+                // Page 0, both halves at once.
+                Event::Write { offset: 0, bytes } if bytes.len() == 4096 => {
+                    [0, 2048].into_iter().for_each(|half| choices.remember(&image, half));
+                }
                 Event::Write { offset, .. } => choices.remember(&image, page_of(*offset)),
                 // Cutting a page changes it: what is cut off is zero when the file grows again.
                 Event::Size(size) if usize::try_from(*size).unwrap() < before => {
@@ -259,8 +264,20 @@ impl Choices {
             }
         }
         image.truncate(size);
+        // Page 0 was made in one write: where one half of it is missing, the other is as well.
+        if !has_page_zero(&image) {
+            let there = image.len().min(4096);
+            image[..there].fill(0);
+        }
         image
     }
+}
+
+/// Whether anything is written in both halves of page 0, as is in every container.
+pub(super) fn has_page_zero(image: &[u8]) -> bool {
+    let is_written =
+        |half: std::ops::Range<usize>| image.get(half).is_some_and(|half| half.iter().any(|byte| *byte != 0));
+    is_written(0..2048) && is_written(2048..4096)
 }
 
 pub(super) fn page_of(offset: u64) -> u64 {

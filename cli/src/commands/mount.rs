@@ -1,0 +1,202 @@
+//! `waxseal mount`: keys first, then the mount, then the background.
+
+mod log;
+mod place;
+mod stop;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::Mode;
+use rustix::process::umask;
+use serde_json::{Value, json};
+use waxseal_container::Core;
+use waxseal_envelope::{ContextAssertion, NewContainer, Reading};
+use waxseal_fuse::{Level, Log, MountError, Options};
+use waxseal_key_service::{ContextError, EncryptionContext, KeyId, KeyReference};
+
+use self::log::MountLog;
+use self::place::Place;
+use self::stop::{Ending, Signals};
+use crate::args::{Common, Mount};
+use crate::commands::encrypt::{DEFAULT_KEY, parse_key};
+use crate::error::{Class, CliError};
+use crate::home::Home;
+use crate::output::Console;
+use crate::session::{Missing, Session};
+use crate::shown::shown;
+use crate::{background, descriptors, library_errors, mounts};
+
+/// Threads on which requests to key services run that do not answer at once.
+const KEY_WORKERS: usize = 2;
+
+/// Where a mount goes on when it is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stay {
+    /// In this process, where it was started.
+    Foreground,
+    /// In this process, out of sight of whoever started it.
+    Background,
+}
+
+/// Mounts, and returns when it is unmounted and everything is written.
+pub(crate) fn run(common: &Common, args: &Mount, stay: Stay, console: &Console) -> Result<(), CliError> {
+    let demands = Demands::parse(args)?;
+    let home = Home::find(common.home.as_deref())?;
+    let place = Place::take(args, &home.kms(), console)?;
+    let log: Arc<dyn Log> = Arc::new(open_log(common, args, stay)?);
+    let missing = if args.read_only { Missing::Refuse } else { Missing::Create };
+    let session = Session::serving(common, &args.passphrase, missing, KEY_WORKERS, console)?;
+    let options = Options {
+        read_only: args.read_only,
+        allow_other: args.allow_other,
+        no_exec: args.noexec,
+        key_ttl: args.key_ttl,
+        threads: args.threads,
+        new: demands.new_container(args, &session)?,
+        reading: demands.reading,
+        log: Arc::clone(&log),
+    };
+    descriptors::raise_limit();
+    // The modes of new files are those that the mount's users ask for, less their own masks.
+    umask(Mode::empty());
+
+    let signals = Signals::keep();
+    let mount =
+        waxseal_fuse::mount(&place.directory, &place.mountpoint, session.envelope(), session.runtime(), options)
+            .map_err(|error| cannot_mount(&error))?;
+    let ending = Ending {
+        unmounter: mount.unmounter(),
+        mountpoint: place.mountpoint.clone(),
+        minor: mounts::topmost(&place.mountpoint).ok().flatten().map(|entry| entry.minor),
+        log: Arc::clone(&log),
+    };
+    signals.end(ending)?;
+    let announced = announce(args, &place, stay, console);
+    if announced.is_err() {
+        // Nobody would know of this mount.
+        mount.unmounter().unmount().ok();
+    }
+    let served = mount.wait().map_err(|error| cannot_mount(&error));
+    if let Err(error) = &served {
+        log.line(Level::Error, &error.to_string());
+    }
+    // Only now whoever waits for the lock may rely on everything being written.
+    drop(place.lock);
+    announced.and(served)
+}
+
+/// Says that the mount is there, and leaves whoever started it.
+fn announce(args: &Mount, place: &Place, stay: Stay, console: &Console) -> Result<(), CliError> {
+    let (directory, mountpoint) = (place.directory.to_string_lossy(), place.mountpoint.to_string_lossy());
+    console.done(
+        || format!("mounted {} at {}", shown(&directory), shown(&mountpoint)),
+        || report(args, &directory, &mountpoint),
+    )?;
+    match stay {
+        Stay::Foreground => Ok(()),
+        Stay::Background => {
+            background::leave().map_err(|error| CliError::system(Class::Other, "cannot go into the background", &error))
+        }
+    }
+}
+
+fn report(args: &Mount, directory: &str, mountpoint: &str) -> Value {
+    json!({
+        "v": 1, "status": "ok", "operation": "mounted", "directory": directory, "mountpoint": mountpoint,
+        "read_only": args.read_only, "process": std::process::id(),
+    })
+}
+
+fn open_log(common: &Common, args: &Mount, stay: Stay) -> Result<MountLog, CliError> {
+    match (&args.log, stay) {
+        (Some(path), _) => MountLog::file(path),
+        (None, Stay::Foreground) => {
+            let console = Console::for_common(common);
+            // Standard output is for the command's one answer.
+            console.stdout_carries_data();
+            Ok(MountLog::Terminal(console))
+        }
+        (None, Stay::Background) => MountLog::system(),
+    }
+}
+
+/// What is demanded of files that are opened, and given to those that are made.
+struct Demands {
+    reading: Reading,
+    context: EncryptionContext,
+}
+
+impl Demands {
+    fn parse(args: &Mount) -> Result<Self, CliError> {
+        let wrong = |error: ContextError| CliError::usage(shown(&error.to_string()));
+        let keys = args.keys.iter().map(|text| parse_key(text)).collect::<Result<_, _>>()?;
+        let assertions = args.context.iter().map(|text| ContextAssertion::parse(text));
+        let context = assertions.collect::<Result<_, _>>().map_err(wrong)?;
+        let pairs = args.context.iter().filter(|text| text.contains('='));
+        let new = EncryptionContext::from_pairs(pairs).map_err(wrong)?;
+        // A name alone asks for a pair that new files would not have: they could be written, and never opened.
+        let missing = args.context.iter().find(|text| !text.contains('=') && new.get(text).is_none());
+        if let Some(name) = missing.filter(|_| !args.read_only) {
+            return Err(CliError::usage(format!("-c {} gives new files no value", shown(name)))
+                .hint("give the value (-c NAME=VALUE), or mount with --read-only"));
+        }
+        Core::new(args.suite, new.clone(), None).map_err(|error| library_errors::context(&error))?;
+        Ok(Self { reading: Reading { keys, context }, context: new })
+    }
+
+    /// Opens the key store, finds every key that was named, and says what new files are made as.
+    fn new_container(&self, args: &Mount, session: &Session<'_>) -> Result<NewContainer, CliError> {
+        session.open_store()?;
+        let mut found = self.reading.keys.iter().map(|key| session.find(key)).collect::<Result<Vec<_>, _>>()?;
+        let key = match (found.is_empty(), args.read_only) {
+            (false, _) => by_arn(found.swap_remove(0)),
+            (true, false) => by_arn(session.find(&parse_key(DEFAULT_KEY)?)?),
+            // Nothing is made: the default key may be gone.
+            (true, true) => parse_key(DEFAULT_KEY)?,
+        };
+        Ok(NewContainer { key, context: self.context.clone(), suite: args.suite, created: None })
+    }
+}
+
+/// The key itself: an alias may be given to another key while the mount is there.
+fn by_arn(arn: waxseal_key_service::KeyArn) -> KeyReference {
+    KeyReference { provider: arn.provider(), key: KeyId::Arn(arn) }
+}
+
+fn cannot_mount(error: &MountError) -> CliError {
+    let failed = |class: Class, doing: &str, path: &Path, source: &std::io::Error| {
+        CliError::system(class, doing, &in_one_line(source)).file(path)
+    };
+    match error {
+        MountError::Directory { path, source } => failed(Class::Input, "cannot be opened", path, source),
+        MountError::Mount { path, source } => {
+            with_hint(failed(Class::Output, "cannot be mounted on", path, source), source)
+        }
+        _ => CliError::new(Class::Other, shown(&error.to_string())),
+    }
+}
+
+/// What the system or `fusermount3` says, in one line.
+fn in_one_line(error: &std::io::Error) -> std::io::Error {
+    match error.raw_os_error() {
+        Some(number) => std::io::Error::from_raw_os_error(number),
+        None => {
+            let text = error.to_string();
+            std::io::Error::new(error.kind(), text.trim().trim_start_matches("fusermount3: ").replace('\n', "; "))
+        }
+    }
+}
+
+fn with_hint(error: CliError, source: &std::io::Error) -> CliError {
+    match source.kind() {
+        std::io::ErrorKind::NotFound => {
+            error.hint("/dev/fuse or fusermount3 is missing: install the package fuse3, and 'modprobe fuse'")
+        }
+        std::io::ErrorKind::PermissionDenied if source.to_string().contains("user_allow_other") => {
+            error.hint("--allow-other needs the line user_allow_other in /etc/fuse.conf, unless you are root")
+        }
+        std::io::ErrorKind::PermissionDenied => error.hint("you need to be allowed to use /dev/fuse and fusermount3"),
+        _ => error,
+    }
+}

@@ -1,0 +1,210 @@
+//! Chunks in memory: reading and writing through them.
+
+use std::collections::BTreeMap;
+
+use super::batch::Chunks;
+use super::buffers::free_spare;
+use super::{Editor, Page};
+use crate::error::ContainerError;
+use crate::geometry::{CHUNK_LEN, GROUP_CHUNKS, MAX_PLAINTEXT_LEN, chunk_of, place_of};
+use crate::io::Backing;
+
+/// Chunks that are collected before they are written: 16 MiB of them.
+const MAX_DIRTY_CHUNKS: usize = 4096;
+
+/// Chunks side by side that are written early, if that has to wait for nothing.
+const MIN_EARLY: usize = 512;
+
+/// Chunks of one call that do not go through memory.
+const MIN_THROUGH: usize = GROUP_CHUNKS;
+
+/// Chunks whose memory is kept while more of them are on their way.
+const MAX_SPARE: usize = MAX_DIRTY_CHUNKS;
+
+impl<B: Backing> Editor<B> {
+    /// Reads plaintext at `offset` and returns how many bytes there were: fewer than asked for only at the end.
+    ///
+    /// # Errors
+    /// A table or chunk on the way is damaged; reading fails.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize, ContainerError> {
+        let left = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let wanted = buffer.len().min(left);
+        let buffer = &mut buffer[..wanted];
+        let mut done = 0;
+        while done < wanted {
+            let at = offset + done as u64;
+            let (number, within) = chunk_of(at);
+            let piece = match self.dirty.get(&number) {
+                Some(page) => {
+                    let piece = (CHUNK_LEN - within).min(wanted - done);
+                    buffer[done..done + piece].copy_from_slice(&page[within..within + piece]);
+                    piece
+                }
+                None => {
+                    let next_dirty = self.dirty.range(number..).next().map_or(u64::MAX, |(next, _)| *next);
+                    let clean = next_dirty.saturating_mul(CHUNK_LEN as u64) - at;
+                    let piece = usize::try_from(clean).unwrap_or(usize::MAX).min(wanted - done);
+                    self.read_clean(&mut buffer[done..done + piece], at)?;
+                    piece
+                }
+            };
+            done += piece;
+        }
+        Ok(wanted)
+    }
+
+    /// Writes bytes at `offset`; what lies between the old end and there becomes a hole.
+    ///
+    /// # Errors
+    /// The container would grow beyond 2^62 bytes; a chunk that is overwritten in part is damaged; the storage fails.
+    pub fn write_at(&mut self, bytes: &[u8], offset: u64) -> Result<(), ContainerError> {
+        let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= MAX_PLAINTEXT_LEN);
+        end.ok_or(ContainerError::TooLong)?;
+        self.mend()?;
+        let within = chunk_of(offset).1;
+        let head = if within == 0 { 0 } else { (CHUNK_LEN - within).min(bytes.len()) };
+        let (head, rest) = bytes.split_at(head);
+        self.write_to_memory(head, offset)?;
+        let offset = offset + head.len() as u64;
+        let through = self.write_through(rest, offset)?;
+        self.write_to_memory(&rest[through..], offset + through as u64)
+    }
+
+    /// Writes whole groups from the caller's bytes straight to the backing, together with all chunks in memory, if there are
+    /// any and nothing has to be waited for. Returns how many bytes that was; `offset` is that of a chunk.
+    fn write_through(&mut self, bytes: &[u8], offset: u64) -> Result<usize, ContainerError> {
+        let (pages, _) = bytes.as_chunks::<CHUNK_LEN>();
+        let first = chunk_of(offset).0;
+        // What is left of the last group comes together with what follows it.
+        let end = place_of(first + pages.len() as u64).0.chunk_number(0);
+        let count = usize::try_from(end.saturating_sub(first)).expect("no more than there are bytes");
+        if count < MIN_THROUGH {
+            return Ok(0);
+        }
+        let is_ours = |number: &u64| (first..end).contains(number);
+        let mut numbers: Vec<u64> =
+            self.dirty.keys().copied().filter(|number| !is_ours(number)).chain(first..end).collect();
+        numbers.sort_unstable();
+        let len = self.len.max(end * CHUNK_LEN as u64);
+        let reach = numbers.last().map_or(0, |last| (last + 1) * CHUNK_LEN as u64);
+        let batch_len = self.root.len.max(len.min(reach));
+        if self.batch_waits(numbers, batch_len)? {
+            return Ok(0);
+        }
+        let dirty = std::mem::take(&mut self.dirty);
+        let in_memory = dirty.iter().filter(|(number, _)| !is_ours(number)).map(|(number, page)| (*number, &**page));
+        let mut chunks: Chunks<'_> = in_memory.chain((first..end).zip(pages)).collect();
+        chunks.sort_unstable_by_key(|(number, _)| *number);
+        let result = self.protected(|editor| editor.write_batch(chunks, batch_len));
+        match result {
+            Ok(()) => {
+                self.len = len;
+                self.keep_spare(dirty);
+                Ok(count * CHUNK_LEN)
+            }
+            Err(error) => {
+                self.dirty = dirty;
+                Err(error)
+            }
+        }
+    }
+
+    /// Collects bytes in memory.
+    fn write_to_memory(&mut self, bytes: &[u8], offset: u64) -> Result<(), ContainerError> {
+        let mut done = 0;
+        while done < bytes.len() {
+            let at = offset + done as u64;
+            let (number, within) = chunk_of(at);
+            let piece = (CHUNK_LEN - within).min(bytes.len() - done);
+            let piece_end = at + piece as u64;
+            let covers = within == 0 && (piece == CHUNK_LEN || piece_end >= self.len);
+            let is_new = !self.dirty.contains_key(&number);
+            if is_new {
+                let page = if covers { self.blank_page(piece) } else { self.page(number)? };
+                self.dirty.insert(number, page);
+            }
+            let page = self.dirty.get_mut(&number).expect("it was put there");
+            page[within..within + piece].copy_from_slice(&bytes[done..done + piece]);
+            done += piece;
+            self.len = self.len.max(piece_end);
+            if is_new {
+                self.flush_under_pressure(number, within + piece == CHUNK_LEN)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Flushes what is in memory when it is too much, or when it is a long piece of a file and need not wait: all but the
+    /// group that is being written, unless that is complete with this chunk.
+    fn flush_under_pressure(&mut self, number: u64, is_complete: bool) -> Result<(), ContainerError> {
+        let count = self.dirty.len();
+        let may_go = count >= MIN_EARLY && count.is_multiple_of(GROUP_CHUNKS) && self.is_one_piece() && {
+            let numbers = self.dirty.keys().copied().collect();
+            !self.batch_waits(numbers, self.batch_len())?
+        };
+        if count < MAX_DIRTY_CHUNKS && !may_go {
+            return Ok(());
+        }
+        let group = place_of(number).0;
+        let (first, next) = (group.chunk_number(0), group.successor().chunk_number(0));
+        let mut kept = BTreeMap::new();
+        if !is_complete || number + 1 < next {
+            kept = self.dirty.split_off(&first);
+            self.dirty.append(&mut kept.split_off(&next));
+        }
+        let len = self.len;
+        // The rest of the length comes with the chunks that vouch for it.
+        self.len = self.batch_len();
+        let result = self.flush_now();
+        self.dirty.append(&mut kept);
+        self.len = self.len.max(len);
+        result
+    }
+
+    /// Whether the chunks in memory lie side by side.
+    fn is_one_piece(&self) -> bool {
+        match (self.dirty.first_key_value(), self.dirty.last_key_value()) {
+            (Some((first, _)), Some((last, _))) => last - first + 1 == self.dirty.len() as u64,
+            _ => false,
+        }
+    }
+
+    /// Keeps some of the memory of chunks that have been flushed for those that come.
+    pub(super) fn keep_spare(&mut self, flushed: BTreeMap<u64, Page>) {
+        let room = MAX_SPARE.saturating_sub(self.spare.len());
+        self.spare.extend(flushed.into_values().take(room));
+    }
+
+    /// Frees the memory that is kept for more chunks.
+    pub(super) fn free_spare(&mut self) {
+        if !self.spare.is_empty() {
+            self.spare = Vec::new();
+            free_spare();
+        }
+    }
+
+    /// A chunk that is zero from `from` on, and anything before.
+    fn blank_page(&mut self, from: usize) -> Page {
+        match self.spare.pop() {
+            Some(mut page) => {
+                page[from..].fill(0);
+                page
+            }
+            None => Box::new([0; CHUNK_LEN]),
+        }
+    }
+
+    /// Reads bytes that are not in memory; beyond the backing's length they are zeros.
+    pub(super) fn read_clean(&self, buffer: &mut [u8], offset: u64) -> Result<(), ContainerError> {
+        let read = self.container.read_at(buffer, offset)?;
+        buffer[read..].fill(0);
+        Ok(())
+    }
+
+    /// A chunk's plaintext, wherever it is, with zeros behind the end.
+    fn page(&self, number: u64) -> Result<Page, ContainerError> {
+        let mut page = Box::new([0; CHUNK_LEN]);
+        self.read_at(page.as_mut_slice(), number * CHUNK_LEN as u64)?;
+        Ok(page)
+    }
+}

@@ -1,0 +1,316 @@
+//! The file system: plain code, in which every request is a method that returns a result.
+//!
+//! What a method does not say it leaves to the kernel, which has checked permissions before it asks (SEMANTICS.md,
+//! "Permissions").
+
+mod create;
+mod files;
+mod links;
+mod rename;
+mod set_attributes;
+mod writing;
+mod xattrs;
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::{FileType, StatVfs};
+use rustix::io::Errno;
+use waxseal_envelope::Envelope;
+
+use crate::Options;
+use crate::attributes::{Attributes, Below};
+use crate::backing::{self, Backing, path_of, status_at};
+use crate::directory::Directories;
+use crate::keys::Keys;
+use crate::names;
+use crate::nodes::{Nodes, Place, ROOT};
+use crate::open_file::OpenFile;
+use crate::open_files::OpenFiles;
+use crate::report::{Reporter, shown};
+use crate::seen::Seen;
+use crate::unflushed::Unflushed;
+
+pub(crate) use self::files::Opened;
+pub(crate) use self::set_attributes::Changes;
+
+/// A mounted directory.
+#[derive(Debug)]
+pub(crate) struct Filesystem {
+    backing: Backing,
+    nodes: Nodes,
+    pub(crate) open: OpenFiles,
+    directories: Directories,
+    seen: Seen,
+    unflushed: Arc<Unflushed>,
+    keys: Arc<Keys>,
+    pub(crate) reporter: Reporter,
+    read_only: bool,
+    /// Held by whoever locks many files at once.
+    pub(crate) settling: Mutex<()>,
+    /// Files of which the kernel has to drop what it keeps.
+    outdated: Sender<u64>,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+/// What the kernel is told of a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    pub(crate) attributes: Attributes,
+    /// Tells two files apart that have the same number one after the other.
+    pub(crate) generation: u64,
+}
+
+/// A file below, by one of the ways to it. An open file stays open meanwhile: its descriptor alone would keep its lock.
+enum Reached {
+    Open(Arc<OpenFile>),
+    Pinned(Arc<OwnedFd>),
+}
+
+impl Reached {
+    /// The path by which the system reaches it.
+    fn path(&self) -> String {
+        match self {
+            Self::Open(file) => path_of(file.file()),
+            Self::Pinned(descriptor) => path_of(descriptor),
+        }
+    }
+}
+
+impl Filesystem {
+    /// Serves `root`. Numbers of files whose kept pages are out of date are sent to `outdated`.
+    pub(crate) fn new(root: File, keys: Envelope, options: Options, outdated: Sender<u64>) -> io::Result<Self> {
+        let Options { read_only, key_ttl, new, reading, log, .. } = options;
+        let identity = backing::status(&root)?.identity;
+        Ok(Self {
+            backing: Backing::new(root),
+            nodes: Nodes::new(identity),
+            open: OpenFiles::default(),
+            directories: Directories::default(),
+            seen: Seen::default(),
+            unflushed: Arc::default(),
+            keys: Arc::new(Keys::new(keys, new, reading, key_ttl)),
+            reporter: Reporter::new(log),
+            read_only,
+            settling: Mutex::default(),
+            outdated,
+        })
+    }
+
+    /// Finds a name in a directory, and notes that the kernel knows what it stands for.
+    pub(crate) fn lookup(&self, parent: u64, name: &OsStr) -> Result<Known, Errno> {
+        let directory = self.backing.directory(&self.nodes, parent)?;
+        let (stored, below) = self.resolve(&directory, name)?;
+        Ok(self.know(parent, &stored, &below))
+    }
+
+    /// Notes that the kernel has forgotten a file so many times.
+    pub(crate) fn forget(&self, node: u64, count: u64) {
+        if self.nodes.forget(node, count) {
+            self.backing.forget(node);
+        }
+    }
+
+    /// What stat(2) tells.
+    pub(crate) fn attributes(&self, node: u64) -> Result<Attributes, Errno> {
+        let below = self.below(node)?;
+        Ok(self.shown_attributes(node, &below))
+    }
+
+    /// What statvfs(3) tells.
+    pub(crate) fn space(&self) -> Result<StatVfs, Errno> {
+        rustix::fs::fstatvfs(self.backing.root())
+    }
+
+    /// Where a symbolic link leads to.
+    pub(crate) fn read_link(&self, node: u64) -> Result<Vec<u8>, Errno> {
+        let found = self.backing.find(&self.nodes, node)?;
+        Ok(rustix::fs::readlinkat(&found.directory, &found.name, Vec::new())?.into_bytes())
+    }
+
+    /// Begins to list a directory.
+    pub(crate) fn open_directory(&self, node: u64) -> Result<u64, Errno> {
+        let directory = self.backing.directory(&self.nodes, node)?;
+        self.directories.begin(node, &directory)
+    }
+
+    /// Lists a directory from `offset` on, until `add` says that there is no more room. With each entry `add` gets what the
+    /// kernel is told of the file if `plus` is set, and counts as having been told then.
+    pub(crate) fn list(
+        &self,
+        handle: u64,
+        offset: u64,
+        plus: bool,
+        add: &mut dyn FnMut(&crate::directory::Entry, Option<Known>) -> bool,
+    ) -> Result<(), Errno> {
+        let listing = self.directories.get(handle)?;
+        let mut listing = listing.lock().unwrap_or_else(PoisonError::into_inner);
+        listing.seek(offset)?;
+        while let Some(entry) = listing.peek()? {
+            let known = if plus && entry.name != "." && entry.name != ".." {
+                match status_at(listing.descriptor(), &entry.stored) {
+                    Ok(below) => Some(self.know(listing.node(), &entry.stored, &below)),
+                    Err(_) => {
+                        // It is gone by now.
+                        listing.advance();
+                        continue;
+                    }
+                }
+            } else {
+                None
+            };
+            if add(&entry, known) {
+                if let Some(known) = known {
+                    self.forget(known.attributes.node, 1);
+                }
+                break;
+            }
+            listing.advance();
+        }
+        Ok(())
+    }
+
+    /// Ends a listing.
+    pub(crate) fn close_directory(&self, handle: u64) {
+        self.directories.close(handle);
+    }
+
+    /// Waits until the names in a directory are on the disk.
+    pub(crate) fn sync_directory(&self, handle: u64) -> Result<(), Errno> {
+        let listing = self.directories.get(handle)?;
+        let listing = listing.lock().unwrap_or_else(PoisonError::into_inner);
+        rustix::fs::fsync(listing.descriptor())
+    }
+
+    /// The number of an entry of the directory `node`, as far as a listing knows it.
+    pub(crate) fn entry_number(&self, entry: &crate::directory::Entry, node: u64) -> u64 {
+        if entry.name == "." { node } else { self.nodes.number_of_inode(entry.inode) }
+    }
+
+    /// The keys that were not used for a while are forgotten.
+    pub(crate) fn expire_keys(&self) {
+        self.keys.expire();
+    }
+
+    /// The directory that was mounted.
+    pub(crate) fn root(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.backing.root()
+    }
+
+    /// What a name stands for: the stored name, and what lies there.
+    ///
+    /// A container goes before anything else that would be shown under the same name.
+    fn resolve(&self, directory: &Arc<OwnedFd>, name: &OsStr) -> Result<(OsString, Below), Errno> {
+        if names::is_temporary(name) {
+            return Err(Errno::NOENT);
+        }
+        if name.len() > names::MAX_NAME_LEN {
+            return Err(Errno::NAMETOOLONG);
+        }
+        let stored = names::of_container(name);
+        match status_at(directory, &stored) {
+            Ok(below) if below.kind == FileType::RegularFile => return Ok((stored, below)),
+            Ok(_) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(error),
+        }
+        let below = status_at(directory, name)?;
+        if below.kind == FileType::RegularFile { Err(Errno::NOENT) } else { Ok((name.to_owned(), below)) }
+    }
+
+    /// Refuses a name that cannot be made: too long, or taken by something that is not shown.
+    fn check_free(&self, directory: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
+        names::check_new(name)?;
+        self.check_stored(directory, &names::of_container(name), name)?;
+        self.check_stored(directory, name, name)
+    }
+
+    /// Refuses a name that is taken below.
+    fn check_stored(&self, directory: &OwnedFd, stored: &OsStr, name: &OsStr) -> Result<(), Errno> {
+        match status_at(directory, stored) {
+            Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error),
+            Ok(below) => {
+                if names::shown(stored, below.kind) != Some(name) {
+                    self.explain_taken(Errno::EXIST, stored, name);
+                }
+                Err(Errno::EXIST)
+            }
+        }
+    }
+
+    /// Tells the log why a name cannot be made that programs do not see.
+    fn explain_taken(&self, error: Errno, stored: &OsStr, name: &OsStr) {
+        if error == Errno::EXIST {
+            let text = format!("{}: not made: {} is taken by something that is not shown", shown(name), shown(stored));
+            self.reporter.info(&text);
+        }
+    }
+
+    /// Notes that the kernel is told of a file, and says what.
+    fn know(&self, parent: u64, stored: &OsStr, below: &Below) -> Known {
+        let place = Place { parent, name: stored.to_owned() };
+        let (node, generation) = self.nodes.remember(below.identity, place);
+        Known { attributes: self.shown_attributes(node, below), generation }
+    }
+
+    /// What lies below, under its name or behind a descriptor.
+    fn below(&self, node: u64) -> Result<Below, Errno> {
+        if node == ROOT {
+            return backing::status(self.backing.root());
+        }
+        match self.backing.find(&self.nodes, node) {
+            Ok(found) => Ok(found.below),
+            Err(error) => match (self.open.get(node), self.backing.find_gone(node)) {
+                (Some(file), _) => backing::status(file.file()),
+                (None, Some(gone)) => backing::status(&gone),
+                (None, None) => Err(error),
+            },
+        }
+    }
+
+    /// Reaches a file for its extended attributes, whether it has a name or a program has it open.
+    fn reach(&self, node: u64) -> Result<Reached, Errno> {
+        match self.open.get(node) {
+            Some(file) => Ok(Reached::Open(file)),
+            None => self.backing.pin(&self.nodes, node).map(Reached::Pinned),
+        }
+    }
+
+    /// What stat(2) tells: what lies below, and what an open file has not told the disk yet.
+    fn shown_attributes(&self, node: u64, below: &Below) -> Attributes {
+        let mut attributes = below.attributes(node);
+        if below.kind == FileType::RegularFile
+            && let Some(file) = self.open.get(node)
+        {
+            attributes.size = file.len();
+            if let Some(modified) = file.tell_modified() {
+                attributes.modified = modified;
+                if file.unflushed_since().is_some() {
+                    attributes.changed = attributes.changed.max(modified);
+                }
+            }
+        }
+        attributes
+    }
+
+    /// Has the kernel drop what it keeps of a file, soon.
+    fn outdate(&self, node: u64) {
+        // Nobody listens any more only when the mount has ended.
+        self.outdated.send(node).ok();
+    }
+
+    /// The error of every change where nothing may be changed.
+    fn writable(&self) -> Result<(), Errno> {
+        if self.read_only { Err(Errno::ROFS) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,205 @@
+//! Opening containers, reading them, and closing them.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+use waxseal_container::{ContainerError, HEADER_LEN};
+use waxseal_envelope::{EnvelopeError, lock_shared};
+
+use super::{Caller, Filesystem};
+use crate::backing;
+use crate::keeper::MAX_WAITING;
+use crate::open_file::{AtStake, Descriptor, OpenFile, mode_at_stake, open_content};
+use crate::open_files::Access;
+use crate::report::{errno, shown};
+
+/// A descriptor that was given out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opened {
+    pub(crate) handle: u64,
+    /// Whether the kernel may keep the pages that it has of the file.
+    pub(crate) keep_cache: bool,
+}
+
+impl Filesystem {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// `EACCES`, `ENOKEY` or `ETIMEDOUT` if its data key cannot be had; `EIO` if it is damaged; `EBUSY` if another process
+    /// uses it; what opening the file below says.
+    pub(crate) async fn open(self: &Arc<Self>, node: u64, flags: OFlags, caller: Caller) -> Result<Opened, Errno> {
+        let access = access(flags);
+        if access.write || flags.contains(OFlags::TRUNC) {
+            self.writable()?;
+        }
+        let (file, keep_cache) = self.open_file(node).await?;
+        if access.write || flags.contains(OFlags::TRUNC) {
+            file.claim()?;
+        }
+        if flags.contains(OFlags::TRUNC) {
+            self.set_len(&file, 0, caller)?;
+        }
+        Ok(Opened { handle: self.open.add_handle(node, file, access), keep_cache })
+    }
+
+    /// An open file, opened now if it was not; and whether it is as it was when it was closed last.
+    pub(crate) async fn open_file(self: &Arc<Self>, node: u64) -> Result<(Arc<OpenFile>, bool), Errno> {
+        let opening = self.open.opening(node);
+        let _alone = opening.lock().await;
+        if let Some(file) = self.open.get(node) {
+            if file.allowed().elapsed() >= self.keys.ttl() {
+                self.ask_again(node, &file).await?;
+            }
+            file.touch();
+            return Ok((file, true));
+        }
+        let found = self.backing.find(&self.nodes, node)?;
+        if found.below.kind != FileType::RegularFile {
+            return Err(Errno::INVAL);
+        }
+        let name = found.name.clone();
+        let (file, writable) = self.open_below(&found.directory, &name)?;
+        let below = backing::status(&file)?;
+        if below.identity != found.below.identity {
+            return Err(Errno::STALE);
+        }
+        if !lock_shared(&file).map_err(|error| errno(&error))? {
+            let text = format!("{}: another process is writing this container", shown(&name));
+            self.reporter.warning(&text);
+            return Err(Errno::BUSY);
+        }
+        let header = self.read_header(&file, &name)?;
+        let (unlocked, since) = self.keys.unlock(&header).await.map_err(|error| {
+            self.outdate(node);
+            self.reporter.envelope(&name, &error)
+        })?;
+        let file = Arc::new(file);
+        let told = |error: ContainerError| match &error {
+            ContainerError::Write(source) if errno(source) == Errno::BUSY => Errno::BUSY,
+            _ => self.reporter.container(&name, &error),
+        };
+        let at_stake = AtStake { mode: mode_at_stake(&below), modified: Some(below.attributes(node).modified) };
+        let (content, was_interrupted) = open_content(unlocked.clone(), &file, writable).map_err(told)?;
+        let opened = Arc::new(OpenFile::new(
+            Descriptor { file, writable },
+            (unlocked, since),
+            &name,
+            content,
+            &self.unflushed,
+            &self.reporter,
+        ));
+        if was_interrupted {
+            let text = format!("{}: its last writer was interrupted; it ends at byte {}", shown(&name), opened.len());
+            self.reporter.warning(&text);
+            // What a repair writes is no change that programs see.
+            opened.restore(&at_stake);
+            self.outdate(node);
+        }
+        self.open.insert(node, &opened);
+        let keep_cache = !was_interrupted && self.seen.is_unchanged(node, below.stamp());
+        Ok((opened, keep_cache))
+    }
+
+    /// Opens the file below: for writing where that is possible, since a program may open it for writing later.
+    fn open_below(&self, directory: &impl std::os::fd::AsFd, name: &std::ffi::OsStr) -> Result<(File, bool), Errno> {
+        let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let open = |flags| rustix::fs::openat(directory, name, flags, Mode::empty()).map(File::from);
+        if !self.read_only {
+            match open(flags | OFlags::RDWR) {
+                Err(Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::TXTBSY) => {}
+                result => return result.map(|file| (file, true)),
+            }
+        }
+        Ok((open(flags | OFlags::RDONLY)?, false))
+    }
+
+    fn read_header(&self, file: &File, name: &std::ffi::OsStr) -> Result<Vec<u8>, Errno> {
+        let mut header = vec![0; HEADER_LEN];
+        let mut filled = 0;
+        while filled < header.len() {
+            match file.read_at(&mut header[filled..], filled as u64) {
+                Ok(0) => break,
+                Ok(length) => filled += length,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.reporter.container(name, &ContainerError::Read(error))),
+            }
+        }
+        header.truncate(filled);
+        Ok(header)
+    }
+
+    /// Asks the key service again whether an open file may be opened.
+    async fn ask_again(&self, node: u64, file: &OpenFile) -> Result<(), Errno> {
+        let name = file.name();
+        let header = self.read_header(&file.file(), &name)?;
+        match self.keys.unlock(&header).await {
+            Ok((_, since)) => {
+                file.allow(since);
+                Ok(())
+            }
+            Err(error) => {
+                if !matches!(error, EnvelopeError::Container(_)) {
+                    self.outdate(node);
+                }
+                Err(self.reporter.envelope(&name, &error))
+            }
+        }
+    }
+
+    /// Reads from an open file.
+    pub(crate) fn read(&self, handle: u64, buffer: &mut [u8], offset: u64) -> Result<usize, Errno> {
+        // The kernel reads through descriptors that may only write, to fill the rest of a page.
+        self.open.handle(handle)?.file.read_at(buffer, offset)
+    }
+
+    /// The next data or hole (lseek(2)).
+    pub(crate) fn seek(&self, handle: u64, offset: u64, data: bool) -> Result<u64, Errno> {
+        self.open.handle(handle)?.file.seek(offset, data)?.ok_or(Errno::NXIO)
+    }
+
+    /// A program closes one of its descriptors: what it wrote is given to the file below, but for what would have to wait
+    /// for the disk, and errors that nobody was told yet are told.
+    pub(crate) fn flush(&self, handle: u64) -> Result<(), Errno> {
+        let handle = self.open.handle(handle)?;
+        if handle.access.write { handle.file.flush(false) } else { Ok(()) }
+    }
+
+    /// A descriptor is gone.
+    pub(crate) fn release(&self, number: u64) {
+        let Some((handle, is_last)) = self.open.remove_handle(number) else { return };
+        handle.file.touch();
+        let node = handle.node;
+        if is_last {
+            drop(handle);
+            self.close_if_done(node);
+            if self.open.len() > MAX_WAITING {
+                self.settle_closed(MAX_WAITING);
+            }
+        }
+    }
+
+    /// Closes a file that nobody uses, if nothing is left to be done for it.
+    pub(crate) fn close_if_done(&self, node: u64) {
+        if let Some(below) = self.open.close_if_done(node) {
+            self.seen.note(node, below.stamp());
+        }
+    }
+
+    /// Waits until what was written is on the disk.
+    pub(crate) fn sync(&self, handle: u64) -> Result<(), Errno> {
+        self.open.handle(handle)?.file.sync()
+    }
+}
+
+/// What a descriptor that is opened with these flags may do.
+pub(crate) fn access(flags: OFlags) -> Access {
+    let mode = flags & OFlags::RWMODE;
+    Access {
+        read: mode != OFlags::WRONLY,
+        write: mode == OFlags::WRONLY || mode == OFlags::RDWR,
+        sync: flags.intersects(OFlags::SYNC | OFlags::DSYNC),
+    }
+}

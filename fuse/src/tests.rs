@@ -1,0 +1,10 @@
+//! The file system without a mount: every request is a call.
+
+mod found;
+mod keys;
+mod kills;
+mod names;
+mod outside;
+mod support;
+mod tampering;
+mod times;
