@@ -5,13 +5,15 @@ use std::path::Path;
 
 use crate::support::World;
 
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 13] = [
     &[],
     &["encrypt"],
     &["decrypt"],
     &["cat"],
     &["verify"],
     &["inspect"],
+    &["mount"],
+    &["umount"],
     &["status"],
     &["kms"],
     &["kms", "init"],

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{FileType, Statx, StatxTimestamp, Timespec, makedev};
+use rustix::fs::{FileType, Statx, StatxFlags, StatxTimestamp, Timespec, makedev};
 use waxseal_container::{SizeClaim, size_claim};
 
 /// What stat(2) tells.
@@ -52,6 +52,18 @@ pub(crate) struct Stamp {
 }
 
 impl Below {
+    /// Whether it was made by this process after a moment, as far as can be told; where it may be somebody else's, no.
+    pub(crate) fn is_new(&self, kind: FileType, since: SystemTime) -> bool {
+        let stat = &self.stat;
+        let links = if kind == FileType::Directory { 2 } else { 1 };
+        let has_birth = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
+        self.kind == kind
+            && stat.stx_nlink <= links
+            && stat.stx_uid == rustix::process::geteuid().as_raw()
+            && has_birth
+            && time(pair(stat.stx_btime)) >= since
+    }
+
     pub(crate) fn new(stat: Statx) -> Self {
         let born = pair(stat.stx_btime);
         let device = makedev(stat.stx_dev_major, stat.stx_dev_minor);

@@ -12,16 +12,13 @@ use rustix::io::Errno;
 use crate::attributes::Below;
 use crate::nodes::{Nodes, ROOT};
 
-/// Directories that are kept open; the kernel keeps far more names than there may be open files.
-const MAX_OPEN_DIRECTORIES: usize = 1024;
-
-/// Files without a name that are kept reachable.
-const MAX_GONE: usize = 1024;
-
 /// The directory that was mounted, with what lies in it.
 #[derive(Debug)]
 pub(crate) struct Backing {
     root: Arc<OwnedFd>,
+    /// How many directories are kept open, and how many files that have no name; the kernel knows far more than there may be
+    /// descriptors.
+    max_open: usize,
     directories: Mutex<Directories>,
     /// Files that lost their last name while the kernel knows them: programs may still have them open.
     gone: Mutex<HashMap<u64, Arc<OwnedFd>>>,
@@ -46,8 +43,9 @@ pub(crate) struct Found {
 }
 
 impl Backing {
-    pub(crate) fn new(root: File) -> Self {
-        Self { root: Arc::new(root.into()), directories: Mutex::default(), gone: Mutex::default() }
+    /// Serves `root`, with so many descriptors for directories and as many for what is gone.
+    pub(crate) fn new(root: File, max_open: usize) -> Self {
+        Self { root: Arc::new(root.into()), max_open, directories: Mutex::default(), gone: Mutex::default() }
     }
 
     /// The directory that was mounted.
@@ -83,7 +81,7 @@ impl Backing {
                 return Err(Errno::STALE);
             }
             directory = Arc::new(next);
-            self.lock().keep(number, &directory);
+            self.lock().keep(number, &directory, self.max_open);
         }
         Ok(directory)
     }
@@ -97,7 +95,7 @@ impl Backing {
     /// Keeps what is about to lose its last name. The kernel says when nobody uses it any more.
     pub(crate) fn keep_gone(&self, number: u64, file: OwnedFd) {
         let mut gone = self.gone();
-        if gone.len() < MAX_GONE {
+        if gone.len() < self.max_open {
             gone.insert(number, Arc::new(file));
         }
         drop(gone);
@@ -164,8 +162,8 @@ impl Backing {
 }
 
 impl Directories {
-    fn keep(&mut self, number: u64, directory: &Arc<OwnedFd>) {
-        if self.open.len() >= MAX_OPEN_DIRECTORIES {
+    fn keep(&mut self, number: u64, directory: &Arc<OwnedFd>, limit: usize) {
+        if self.open.len() >= limit {
             // The older half goes at once, so that this is rare.
             let mut ages: Vec<u64> = self.open.values().map(|(_, used)| *used).collect();
             let middle = ages.len() / 2;

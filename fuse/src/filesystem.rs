@@ -12,14 +12,16 @@ mod writing;
 mod xattrs;
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustix::fs::{FileType, StatVfs};
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 use waxseal_envelope::Envelope;
 
 use crate::Options;
@@ -52,8 +54,21 @@ pub(crate) struct Filesystem {
     read_only: bool,
     /// Held by whoever locks many files at once.
     pub(crate) settling: Mutex<()>,
+    /// Files that may wait to be settled; more of them are settled at once, since each has a descriptor.
+    pub(crate) max_waiting: usize,
     /// Files of which the kernel has to drop what it keeps.
     outdated: Sender<u64>,
+    /// How the kernel is told at once that the attributes of a file are others; nobody to tell without a mount.
+    teller: OnceLock<Teller>,
+}
+
+/// Tells the kernel that the attributes of a file are others than it knows.
+pub(crate) struct Teller(pub(crate) Box<dyn Fn(u64) + Send + Sync>);
+
+impl fmt::Debug for Teller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Teller")
+    }
 }
 
 /// Who asks.
@@ -92,8 +107,10 @@ impl Filesystem {
     pub(crate) fn new(root: File, keys: Envelope, options: Options, outdated: Sender<u64>) -> io::Result<Self> {
         let Options { read_only, key_ttl, new, reading, log, .. } = options;
         let identity = backing::status(&root)?.identity;
+        let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
         Ok(Self {
-            backing: Backing::new(root),
+            backing: Backing::new(root, (descriptors / 16).clamp(8, 1024)),
             nodes: Nodes::new(identity),
             open: OpenFiles::default(),
             directories: Directories::default(),
@@ -103,14 +120,22 @@ impl Filesystem {
             reporter: Reporter::new(log),
             read_only,
             settling: Mutex::default(),
+            max_waiting: (descriptors / 4).clamp(16, 4096),
             outdated,
+            teller: OnceLock::new(),
         })
+    }
+
+    /// Says how the kernel is told of other attributes.
+    pub(crate) fn set_teller(&self, teller: Teller) {
+        // There is one mount, and it says so once.
+        self.teller.set(teller).ok();
     }
 
     /// Finds a name in a directory, and notes that the kernel knows what it stands for.
     pub(crate) fn lookup(&self, parent: u64, name: &OsStr) -> Result<Known, Errno> {
         let directory = self.backing.directory(&self.nodes, parent)?;
-        let (stored, below) = self.resolve(&directory, name)?;
+        let (stored, below) = self.steadily(|| self.resolve(&directory, name))?;
         Ok(self.know(parent, &stored, &below))
     }
 
@@ -123,6 +148,8 @@ impl Filesystem {
 
     /// What stat(2) tells.
     pub(crate) fn attributes(&self, node: u64) -> Result<Attributes, Errno> {
+        // While it is held it is not closed: what it has not told the disk is told by it.
+        let _open = self.open.get(node);
         let below = self.below(node)?;
         Ok(self.shown_attributes(node, &below))
     }
@@ -158,7 +185,7 @@ impl Filesystem {
         listing.seek(offset)?;
         while let Some(entry) = listing.peek()? {
             let known = if plus && entry.name != "." && entry.name != ".." {
-                match status_at(listing.descriptor(), &entry.stored) {
+                match self.steadily(|| status_at(listing.descriptor(), &entry.stored)) {
                     Ok(below) => Some(self.know(listing.node(), &entry.stored, &below)),
                     Err(_) => {
                         // It is gone by now.
@@ -256,6 +283,19 @@ impl Filesystem {
         }
     }
 
+    /// Looks at what lies below, once more if a file was closed meanwhile: what it told the disk then may be missing in what
+    /// was seen, and it is not there any more to tell it.
+    fn steadily<T>(&self, look: impl Fn() -> Result<T, Errno>) -> Result<T, Errno> {
+        for _ in 0..3 {
+            let closed = self.open.closed();
+            let seen = look();
+            if self.open.closed() == closed {
+                return seen;
+            }
+        }
+        look()
+    }
+
     /// Notes that the kernel is told of a file, and says what.
     fn know(&self, parent: u64, stored: &OsStr, below: &Below) -> Known {
         let place = Place { parent, name: stored.to_owned() };
@@ -289,18 +329,34 @@ impl Filesystem {
     /// What stat(2) tells: what lies below, and what an open file has not told the disk yet.
     fn shown_attributes(&self, node: u64, below: &Below) -> Attributes {
         let mut attributes = below.attributes(node);
-        if below.kind == FileType::RegularFile
-            && let Some(file) = self.open.get(node)
-        {
-            attributes.size = file.len();
-            if let Some(modified) = file.tell_modified() {
-                attributes.modified = modified;
-                if file.unflushed_since().is_some() {
-                    attributes.changed = attributes.changed.max(modified);
+        if below.kind != FileType::RegularFile {
+            return attributes;
+        }
+        match self.open.get(node) {
+            Some(file) => {
+                attributes.size = file.len();
+                attributes.changed = file.shown_changed(attributes.changed);
+                if let Some(modified) = file.tell_modified() {
+                    attributes.modified = modified;
+                    if file.unflushed_since().is_some() {
+                        attributes.changed = attributes.changed.max(modified);
+                    }
+                }
+            }
+            None => {
+                if let Some(changed) = self.seen.changed(node, below.stamp()) {
+                    attributes.changed = changed;
                 }
             }
         }
         attributes
+    }
+
+    /// Has the kernel ask for the attributes of a file before it uses them again.
+    fn outdate_attributes(&self, node: u64) {
+        if let Some(Teller(tell)) = self.teller.get() {
+            tell(node);
+        }
     }
 
     /// Has the kernel drop what it keeps of a file, soon.

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use waxseal_container::{ContainerError, Editor, flush_together, settle_together};
 
+use crate::attributes::Below;
+use crate::backing;
 use crate::filesystem::Filesystem;
 use crate::open_file::{Content, OpenFile};
 
@@ -24,9 +26,6 @@ const SETTLE_AFTER: Duration = Duration::from_secs(2);
 
 /// Files that are settled together: they are locked while they wait for the disk.
 const MAX_TOGETHER: usize = 256;
-
-/// Files that wait to be settled; more of them are settled at once, since each has a descriptor.
-pub(crate) const MAX_WAITING: usize = 4096;
 
 /// The thread that does it.
 #[derive(Debug)]
@@ -136,13 +135,24 @@ impl Filesystem {
     fn together_alone(&self, mut files: Vec<(u64, Arc<OpenFile>)>, act: Act) {
         while !files.is_empty() {
             let rest = files.split_off(files.len().min(MAX_TOGETHER));
-            self.batch(&files, act);
+            // What lies on another file system is not waited for together with the rest.
+            let (here, elsewhere): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|(_, file)| self.is_here(file));
+            self.batch(&here, act);
+            elsewhere.chunks(1).for_each(|file| self.batch(file, act));
+            drop((here, elsewhere));
             for (node, file) in files {
                 drop(file);
                 self.close_if_done(node);
             }
             files = rest;
         }
+    }
+
+    /// Whether a file lies on the file system of the directory that was mounted.
+    fn is_here(&self, file: &OpenFile) -> bool {
+        let device = |below: Below| below.identity.device;
+        let here = backing::status(self.root()).map(device);
+        here.is_ok() && backing::status(file.file()).map(device) == here
     }
 
     fn batch(&self, files: &[(u64, Arc<OpenFile>)], act: Act) {

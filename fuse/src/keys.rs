@@ -12,6 +12,9 @@ use waxseal_envelope::{Envelope, EnvelopeError, NewContainer, Reading};
 /// Headers whose keys are kept at most.
 const MAX_KNOWN: usize = 4096;
 
+/// Containers whose keys are being asked for, from which on those are taken out of which it is not so any more.
+const MAX_ASKING: usize = 256;
+
 /// Data keys for new files that are had ahead.
 const STOCK: usize = 32;
 
@@ -116,20 +119,13 @@ impl Keys {
         if let Some(known) = self.recall(id, bytes) {
             return Ok(known);
         }
-        let asking = Arc::clone(lock(&self.asking).entry(id).or_default());
+        let asking = self.asking(id);
         let _alone = asking.lock().await;
         if let Some(known) = self.recall(id, bytes) {
             return Ok(known);
         }
         let since = Instant::now();
         let opened = self.envelope.open(header, &self.reading).await;
-        {
-            // Whoever waits holds it; the last one takes it away.
-            let mut asking = lock(&self.asking);
-            if asking.get(&id).is_some_and(|alone| Arc::strong_count(alone) <= 2) {
-                asking.remove(&id);
-            }
-        }
         let unlocked = opened?.unlocked;
         if let Some(header) = bytes.first_chunk::<HEADER_LEN>() {
             let known = Known { header: Box::new(*header), unlocked: unlocked.clone(), since };
@@ -146,6 +142,15 @@ impl Keys {
     pub(crate) fn expire(&self) {
         lock(&self.stock).retain(|(_, since)| since.elapsed() < self.stock_ttl());
         lock(&self.known).retain(|_, known| known.since.elapsed() < self.ttl);
+    }
+
+    /// What is held by whoever asks for the key of one container.
+    fn asking(&self, id: FileId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut asking = lock(&self.asking);
+        if asking.len() > MAX_ASKING {
+            asking.retain(|_, alone| Arc::strong_count(alone) > 1);
+        }
+        Arc::clone(asking.entry(id).or_default())
     }
 
     fn recall(&self, id: FileId, bytes: &[u8]) -> Option<(Unlocked, Instant)> {

@@ -15,7 +15,7 @@ use waxseal_envelope::Envelope;
 
 use crate::Options;
 use crate::adapter::Adapter;
-use crate::filesystem::Filesystem;
+use crate::filesystem::{Filesystem, Teller};
 use crate::keeper::Keeper;
 
 /// How far the kernel reads ahead, in KiB.
@@ -91,6 +91,11 @@ pub fn mount(
             notifier.inval_inode(fuser::INodeNo(node), 0, 0).ok();
         }
     };
+    let notifier = session.notifier();
+    // Attributes alone are dropped without waiting for anybody.
+    filesystem.set_teller(Teller(Box::new(move |node| {
+        notifier.inval_inode(fuser::INodeNo(node), -1, 0).ok();
+    })));
     std::thread::Builder::new().name("invalidations".into()).spawn(drop_pages).map_err(refused)?;
     let unmounter = Unmounter(Arc::new(Mutex::new(session.unmount_callable())));
     let keeper = Keeper::start(Arc::clone(&filesystem)).map_err(refused)?;

@@ -101,9 +101,8 @@ impl Nodes {
         if node.lookups > 0 {
             return false;
         }
-        if let Some(node) = inner.nodes.remove(&number) {
-            inner.given.remove(&(node.identity.device, node.identity.inode));
-        }
+        // A number that was given out stays given: the file may be open still.
+        inner.nodes.remove(&number);
         true
     }
 

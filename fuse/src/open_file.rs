@@ -6,17 +6,21 @@ use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{Mode, OFlags, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
 use waxseal_container::{Container, ContainerError, Editor, Unlocked};
-use waxseal_envelope::{lock_exclusive, lock_shared};
+use waxseal_envelope::{lock_exclusive, lock_shared, unlock};
 
 use crate::attributes::{Below, timespec};
 use crate::backing;
 use crate::report::{Reporter, errno};
 use crate::unflushed::Unflushed;
+
+/// How exact the times of file systems are: they take the time of the last tick of a clock that ticks 100 times a second at
+/// the slowest.
+pub(crate) const CLOCK_TICK: Duration = Duration::from_millis(10);
 
 /// An open container.
 #[derive(Debug)]
@@ -52,6 +56,8 @@ pub(crate) struct AtStake {
     pub(crate) mode: Option<u32>,
     /// The time of change, if it is known to a program.
     pub(crate) modified: Option<SystemTime>,
+    /// The time of the last change of attributes that programs are told.
+    pub(crate) changed: Option<SystemTime>,
 }
 
 /// The content, in one of two ways.
@@ -80,8 +86,10 @@ impl Content {
 struct Facts {
     /// When the file was changed last, if below it says something else.
     modified: Option<SystemTime>,
-    /// Whether a program knows that time. If none does, the time below will do as soon as the change has got there.
+    /// Whether a program knows that time, to the nanosecond.
     is_told: bool,
+    /// The change of attributes below that was not a program's doing, and the time that programs are told instead.
+    quiet: Option<(SystemTime, SystemTime)>,
     /// Since when something has been in memory only.
     unflushed_since: Option<Instant>,
     /// When it was used last.
@@ -101,8 +109,15 @@ impl OpenFile {
         account: &Arc<Unflushed>,
         reporter: &Reporter,
     ) -> Self {
-        let facts =
-            Facts { modified: None, is_told: false, unflushed_since: None, used: Instant::now(), allowed, error: None };
+        let facts = Facts {
+            modified: None,
+            is_told: false,
+            quiet: None,
+            unflushed_since: None,
+            used: Instant::now(),
+            allowed,
+            error: None,
+        };
         Self {
             descriptor: RwLock::new(descriptor),
             unlocked,
@@ -175,8 +190,19 @@ impl OpenFile {
             return Err(Errno::BUSY);
         }
         let Content::Shared(container) = std::mem::replace(&mut *content, Content::Lost) else { return Err(Errno::IO) };
-        *content = Content::Exclusive(Editor::from_container(container).map_err(|error| self.told(&error))?);
-        Ok(())
+        match Editor::from_container(container) {
+            Ok(editor) => {
+                *content = Content::Exclusive(editor);
+                Ok(())
+            }
+            Err(error) => {
+                // Who reads goes on reading.
+                if let Ok((shared, _)) = open_content(self.unlocked.clone(), &file, false) {
+                    *content = shared;
+                }
+                Err(self.told(&error))
+            }
+        }
     }
 
     /// Opens the file below for writing, which was not allowed when it was opened first.
@@ -189,10 +215,11 @@ impl OpenFile {
         }
         let (reopened, _) = open_content(self.unlocked.clone(), &file, false).map_err(|error| self.told(&error))?;
         *content = reopened;
-        // With the last use of the old description its lock is gone.
         let descriptor = Descriptor { file, writable: true };
-        *self.descriptor.write().unwrap_or_else(PoisonError::into_inner) = descriptor;
-        Ok(())
+        let before =
+            std::mem::replace(&mut *self.descriptor.write().unwrap_or_else(PoisonError::into_inner), descriptor);
+        // Others may be using the old description still: its lock must not stand in the way of the new one's.
+        unlock(&before.file).map_err(|error| errno(&error))
     }
 
     /// Changes the content, as the file's only writer. What programs see as the time of the change is now.
@@ -251,16 +278,13 @@ impl OpenFile {
 
     /// The attributes of the file below that what is about to be done to it would change without a program's knowing.
     pub(crate) fn at_stake(&self) -> AtStake {
-        let facts = self.facts();
-        let (modified, is_told) = (facts.modified, facts.is_told);
-        drop(facts);
+        let modified = self.facts().modified;
         let below = backing::status(self.file()).ok();
+        let changed = below.map(|below| self.shown_changed(below.attributes(0).changed));
         AtStake {
+            changed: changed.map(|changed| modified.map_or(changed, |modified| changed.max(modified))),
             mode: below.as_ref().and_then(mode_at_stake),
-            modified: match modified {
-                None => below.map(|below| below.attributes(0).modified),
-                Some(modified) => is_told.then_some(modified),
-            },
+            modified: modified.or_else(|| below.map(|below| below.attributes(0).modified)),
         }
     }
 
@@ -273,34 +297,47 @@ impl OpenFile {
         let told = facts.modified.filter(|_| facts.is_told);
         drop(facts);
         // A program may have set it meanwhile.
-        match told.or(at_stake.modified) {
-            Some(modified) => self.set_modified_below(modified),
-            None if self.unflushed_since().is_none() => {
-                let mut facts = self.facts();
-                if !facts.is_told {
-                    facts.modified = None;
-                }
-            }
-            None => {}
+        if let Some(modified) = told.or(at_stake.modified) {
+            self.set_modified_below(modified, told.is_some());
+        }
+        if let (Some(shown), Ok(below)) = (at_stake.changed, backing::status(self.file())) {
+            self.facts().quiet = Some((below.attributes(0).changed, shown));
+        }
+    }
+
+    /// The time of the last change of attributes that programs are told, where below it is `changed`.
+    pub(crate) fn shown_changed(&self, changed: SystemTime) -> SystemTime {
+        match self.facts().quiet {
+            Some((below, shown)) if below == changed => shown,
+            _ => changed,
         }
     }
 
     /// Gives the file below the time of change that programs know.
     pub(crate) fn restore_time(&self) {
         let facts = self.facts();
-        let modified = facts.modified.filter(|_| facts.is_told);
+        let (modified, is_told) = (facts.modified, facts.is_told);
         drop(facts);
         if let Some(modified) = modified {
-            self.set_modified_below(modified);
+            self.set_modified_below(modified, is_told);
         }
     }
 
-    fn set_modified_below(&self, modified: SystemTime) {
+    fn set_modified_below(&self, modified: SystemTime, is_told: bool) {
         let file = self.file();
+        let Ok(below) = backing::status(&file) else { return };
+        let later = below.attributes(0).modified.duration_since(modified).ok();
+        if later == Some(Duration::ZERO) {
+            return;
+        }
+        if !is_told && later.is_some_and(|later| later <= CLOCK_TICK) {
+            // Nobody can tell it from the time of the write: it is the time now.
+            self.facts().modified = None;
+            return;
+        }
         let omitted = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
         let times = Timestamps { last_access: omitted, last_modification: timespec(modified) };
-        let is_other = backing::status(&file).is_ok_and(|below| below.attributes(0).modified != modified);
-        if is_other && let Err(error) = rustix::fs::futimens(&file, &times) {
+        if let Err(error) = rustix::fs::futimens(&file, &times) {
             let name = crate::report::shown(&self.name());
             self.reporter.warning(&format!("{name}: its time of change could not be set: {error}"));
         }

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use rustix::io::Errno;
+use waxseal_envelope::unlock;
 
 use crate::attributes::Below;
 use crate::backing;
@@ -36,6 +38,8 @@ pub(crate) struct OpenFiles {
     files: Mutex<HashMap<u64, Entry>>,
     handles: RwLock<HashMap<u64, Arc<Handle>>>,
     last_handle: AtomicU64,
+    /// Files that have been closed.
+    closed: AtomicU64,
     /// One thread at a time opens one file.
     opening: Mutex<HashMap<u64, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -105,14 +109,19 @@ impl OpenFiles {
         self.files().iter().map(|(node, entry)| (*node, Arc::clone(&entry.file), entry.handles > 0)).collect()
     }
 
+    /// How many files have been closed so far: while it stays the same, what was open is open.
+    pub(crate) fn closed(&self) -> u64 {
+        self.closed.load(Ordering::Acquire)
+    }
+
     /// How many files are open.
     pub(crate) fn len(&self) -> usize {
         self.files().len()
     }
 
     /// Closes a file that nobody uses, if nothing is left to be done for it or it has no name any more. Returns what it is
-    /// like then.
-    pub(crate) fn close_if_done(&self, node: u64) -> Option<Below> {
+    /// like then, and the time of the last change of attributes that programs are told.
+    pub(crate) fn close_if_done(&self, node: u64) -> Option<(Below, SystemTime)> {
         let mut files = self.files();
         let entry = files.get(&node)?;
         // Whoever uses a file without a descriptor holds it too.
@@ -122,10 +131,11 @@ impl OpenFiles {
         }
         let entry = files.remove(&node)?;
         entry.file.restore_time();
-        // It is closed before another thread can open it: its lock must be gone by then.
         let below = backing::status(entry.file.file()).ok();
-        drop(entry);
-        below
+        // Its lock is gone before another thread can open it, though somebody may be using the descriptor still.
+        unlock(&entry.file.file()).ok();
+        self.closed.fetch_add(1, Ordering::AcqRel);
+        below.map(|below| (below, entry.file.shown_changed(below.attributes(node).changed)))
     }
 
     fn files(&self) -> MutexGuard<'_, HashMap<u64, Entry>> {

@@ -42,6 +42,7 @@ impl Reporter {
                 errno => errno,
             },
             ContainerError::TooLong => return Errno::FBIG,
+            ContainerError::Prepared => Errno::NODATA,
             _ => Errno::IO,
         };
         self.error(&format!("{}: {}", shown(name), chain(error)));

@@ -51,7 +51,7 @@ impl Daemon {
     /// The CPU time that it has used so far.
     pub(crate) fn cpu_time(&self) -> Outcome<CpuTime> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        // The name is in brackets and may hold anything; user and system time are the fields 14 and 15 (proc_pid_stat(5)).
+        // The name is in brackets and may hold anything; user and system time are fields 14 and 15 (proc_pid_stat(5)).
         let (_, fields) = stat.rsplit_once(") ").ok_or("/proc has no state of a process")?;
         let mut ticks = fields.split(' ').skip(11).map(str::parse::<u64>);
         let mut next = || -> Outcome<Duration> {
@@ -74,11 +74,9 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         let deadline = Instant::now() + PATIENCE;
+        let is_there = || is_mounted(&self.mountpoint).unwrap_or(true);
         // Right after a run something may still be using it.
-        while !cleanup::unmount(&self.mountpoint)
-            && Instant::now() < deadline
-            && is_mounted(&self.mountpoint).is_ok_and(|is| is)
-        {
+        while !cleanup::unmount(&self.mountpoint) && Instant::now() < deadline && is_there() {
             thread::sleep(Duration::from_millis(100));
         }
         while self.process.try_wait().is_ok_and(|status| status.is_none()) {
@@ -88,7 +86,7 @@ impl Drop for Daemon {
             }
             thread::sleep(Duration::from_millis(10));
         }
-        if !is_mounted(&self.mountpoint).is_ok_and(|is| !is) {
+        if is_mounted(&self.mountpoint).unwrap_or(true) {
             cleanup::detach(&self.mountpoint);
         }
         cleanup::forget_mount(&self.mountpoint);

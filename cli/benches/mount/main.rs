@@ -1,7 +1,7 @@
 //! Compares a mount of Waxseal with the plain directory, with a bare passthrough file system and with gocryptfs.
 //!
-//! `cargo bench -p waxseal --bench mount -- --help` lists the options. The contenders of a comparison take turns, so that
-//! a slow moment of the machine hits all of them. The report is Markdown on stdout, progress goes to stderr.
+//! `cargo bench -p waxseal --bench mount -- --help` lists the options. The contenders of a comparison take turns, so
+//! that a slow moment of the machine hits all of them. The report is Markdown on stdout, progress goes to stderr.
 //! `docs/performance.md` says how to read it.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark's whole purpose is to print its report")]
 

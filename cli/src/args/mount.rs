@@ -13,7 +13,7 @@ use crate::duration::parse_duration;
 /// `waxseal mount`.
 #[derive(Debug, Args)]
 #[command(after_help = "DIR holds the containers, and MOUNTPOINT shows them as ordinary files: DIR/notes.txt.wax is
-MOUNTPOINT/notes.txt. Without --foreground the command returns when the mount is ready, and the mount
+MOUNTPOINT/notes.txt. Without --foreground the command returns when the mount is ready. The mount
 goes on in the background until 'waxseal umount MOUNTPOINT', SIGTERM or SIGINT.
 
 Examples:
@@ -39,7 +39,7 @@ pub(crate) struct Mount {
     /// Mount on a directory that is not empty; what is in it is hidden meanwhile
     #[arg(long)]
     pub(crate) nonempty: bool,
-    /// Keep a data key this long after the last close, and use it no longer without asking again
+    /// Ask the key service again when a file is opened after this time, and wipe keys not used since
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "5m")]
     pub(crate) key_ttl: Duration,
     /// Threads that answer requests [default: two a core, at least 4]

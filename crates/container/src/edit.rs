@@ -164,20 +164,37 @@ impl<B: Backing> Editor<B> {
             return Err(ContainerError::TooLong);
         }
         self.mend()?;
-        if len < self.len {
-            drop(self.dirty.split_off(&len.div_ceil(CHUNK_LEN as u64)));
-            // What the backing holds beyond the new end is written as it is, and then cut: no state in between is new.
-            self.len = len.max(self.root.len);
-            if let (number, within @ 1..) = chunk_of(self.len)
-                && let Some(page) = self.dirty.get_mut(&number)
-            {
-                page[within..].fill(0);
+        let before = self.len;
+        let cut = if len < self.len { self.cut_memory(len) } else { BTreeMap::new() };
+        let flushed = self.flush();
+        let is_flushed = flushed.is_ok();
+        let result = flushed.and_then(|()| self.protected(|editor| editor.resize(len)));
+        match result {
+            Ok(()) => self.len = len,
+            // Where the shorter length has got to the disk, it holds.
+            Err(_) if is_flushed && len < before && self.mend().is_ok() && self.root.len <= len => {
+                self.len = self.root.len;
+            }
+            Err(_) => {
+                self.dirty.extend(cut);
+                self.len = before;
             }
         }
-        self.flush()?;
-        self.protected(|editor| editor.resize(len))?;
-        self.len = len;
-        Ok(())
+        self.mend_after(result)
+    }
+
+    /// Takes from memory what lies beyond a shorter length, and returns it. What the backing holds there is written as it
+    /// is, and then cut: no state in between is new.
+    fn cut_memory(&mut self, len: u64) -> BTreeMap<u64, Page> {
+        let mut cut = self.dirty.split_off(&len.div_ceil(CHUNK_LEN as u64));
+        self.len = len.max(self.root.len);
+        if let (number, within @ 1..) = chunk_of(self.len)
+            && let Some(page) = self.dirty.get_mut(&number)
+        {
+            cut.insert(number, page.clone());
+            page[within..].fill(0);
+        }
+        cut
     }
 
     /// Makes everything that was written durable.
@@ -186,7 +203,8 @@ impl<B: Backing> Editor<B> {
     /// The storage fails; what was in memory is kept there.
     pub fn sync(&mut self) -> Result<(), ContainerError> {
         self.flush()?;
-        self.protected(Self::barrier)
+        let result = self.protected(Self::barrier);
+        self.mend_after(result)
     }
 
     /// Whether the container on disk is settled, so that [`Editor::settle`] has nothing to do but to wait for the disk.
@@ -240,6 +258,15 @@ impl<B: Backing> Editor<B> {
     fn protected(&mut self, step: impl FnOnce(&mut Self) -> Result<(), ContainerError>) -> Result<(), ContainerError> {
         let result = step(self);
         self.broken = result.is_err();
+        result
+    }
+
+    /// After a failure reading goes on: what was remembered of the disk is taken from there at once. If that fails too, the
+    /// next call that changes something tries it again.
+    fn mend_after<T>(&mut self, result: Result<T, ContainerError>) -> Result<T, ContainerError> {
+        if result.is_err() {
+            self.mend().ok();
+        }
         result
     }
 

@@ -3,11 +3,12 @@
 mod simulator;
 mod support;
 
-mod attributes;
 mod accesses;
+mod attributes;
 mod crafted;
 mod crashes;
 mod editing;
+mod full;
 mod hostile;
 mod in_place;
 mod round_trips;

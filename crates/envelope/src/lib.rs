@@ -15,5 +15,5 @@ mod reading;
 pub use envelope::{Envelope, NewContainer, OpenedBy};
 pub use error::EnvelopeError;
 pub use fsck::{Damaged, Finding, Fsck, Repair, Salvage};
-pub use lock::{lock_exclusive, lock_shared};
+pub use lock::{lock_exclusive, lock_shared, unlock};
 pub use reading::{ContextAssertion, Reading};

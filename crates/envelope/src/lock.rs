@@ -32,6 +32,14 @@ pub fn lock_exclusive(file: &File) -> io::Result<bool> {
     lock(file, libc::F_WRLCK)
 }
 
+/// Gives the lock back, of whichever kind it is. The last close of the description does so too.
+///
+/// # Errors
+/// The file system has no locks.
+pub fn unlock(file: &File) -> io::Result<()> {
+    lock(file, libc::F_UNLCK).map(|_| ())
+}
+
 fn lock(file: &File, kind: libc::c_int) -> io::Result<bool> {
     let small = |constant: libc::c_int| libc::c_short::try_from(constant).expect("the constants of fcntl.h are small");
     // A length of 0 reaches to the end of the file, wherever that comes to be.
@@ -51,6 +59,15 @@ mod tests {
 
     fn open(path: &Path) -> File {
         File::options().read(true).write(true).open(path).unwrap()
+    }
+
+    #[test]
+    fn a_lock_that_was_given_back_is_free_though_its_description_is_open() {
+        let (_file, one, other) = two_descriptions();
+        assert!(lock_exclusive(&one).unwrap());
+        assert!(!lock_shared(&other).unwrap());
+        unlock(&one).unwrap();
+        assert!(lock_exclusive(&other).unwrap());
     }
 
     fn two_descriptions() -> (tempfile::NamedTempFile, File, File) {

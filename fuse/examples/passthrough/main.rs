@@ -1,9 +1,11 @@
-//! A file system that passes every request on to a directory below: the yardstick of `cargo bench -p waxseal --bench mount`.
+//! A file system that passes every request on to a directory below: the yardstick of
+//! `cargo bench -p waxseal --bench mount`.
 //!
-//! `passthrough DIR MOUNTPOINT` mounts, prints `ready`, and serves until somebody unmounts. What it asks of the kernel is
-//! what Waxseal asks of it (`waxseal_fuse::mount`), so that the difference between the two is Waxseal's own work. Like
-//! Waxseal it keeps no descriptor of a file that nobody has open, and reaches everything by a name in a directory. It is
-//! bare: it serves one user, leaves nothing behind for a crash to find, and follows only the latest name of a file.
+//! `passthrough DIR MOUNTPOINT` mounts, prints `ready`, and serves until somebody unmounts. What it asks of the kernel
+//! is what Waxseal asks of it (`waxseal_fuse::mount`), so that the difference between the two is Waxseal's own work.
+//! Like Waxseal it keeps no descriptor of a file that nobody has open, and reaches everything by a name in a directory.
+//! It is bare: it serves one user, leaves nothing behind for a crash to find, and follows only the latest name of a
+//! file.
 
 mod passing;
 mod requests;

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, RenameFlags, Uid};
 use rustix::io::Errno;
@@ -16,8 +17,9 @@ use super::{Caller, Filesystem, Known, Opened};
 use crate::attributes::{Below, device_of};
 use crate::backing::{self, path_of, pin_at, status_at};
 use crate::names;
+use crate::open_file::CLOCK_TICK;
 use crate::open_file::{Content, Descriptor, OpenFile};
-use crate::report::errno;
+use crate::report::{errno, shown};
 
 /// A container without a name yet.
 struct Unnamed {
@@ -73,14 +75,13 @@ impl Filesystem {
                 return Err(Errno::BUSY);
             }
             let editor = sealer.create(Arc::clone(&file)).map_err(|error| self.reporter.container(&stored, &error))?;
-            let mut below = backing::status(&file)?;
+            let below = backing::status(&file)?;
             if self.give(&file, &below, &directory, caller)? || u32::from(below.stat.stx_mode) & 0o7777 != mode & 0o7777
             {
                 rustix::fs::fchmod(&file, Mode::from_raw_mode(mode & 0o7777))?;
-                below = backing::status(&file)?;
             }
             unnamed.name(&directory, &stored).inspect_err(|error| self.explain_taken(*error, &stored, name))?;
-            below.stat.stx_nlink = 1;
+            let below = backing::status(&file)?;
             Ok((file, editor, below))
         })();
         let (file, editor, below): (Arc<File>, Editor<Arc<File>>, Below) =
@@ -118,7 +119,7 @@ impl Filesystem {
             self.release(opened.handle);
             return Ok(known);
         }
-        self.make_other(parent, name, caller, |directory| {
+        self.make_other(parent, name, kind, caller, |directory| {
             let mode = Mode::from_raw_mode(mode & 0o7777);
             rustix::fs::mknodat(directory, name, kind, mode, device_of(device))
         })
@@ -127,12 +128,16 @@ impl Filesystem {
     /// Makes a directory.
     pub(crate) fn make_directory(&self, parent: u64, name: &OsStr, mode: u32, caller: Caller) -> Result<Known, Errno> {
         let mode = Mode::from_raw_mode(mode & 0o7777);
-        self.make_other(parent, name, caller, |directory| rustix::fs::mkdirat(directory, name, mode))
+        self.make_other(parent, name, FileType::Directory, caller, |directory| {
+            rustix::fs::mkdirat(directory, name, mode)
+        })
     }
 
     /// Makes a symbolic link.
     pub(crate) fn make_link(&self, parent: u64, name: &OsStr, target: &OsStr, caller: Caller) -> Result<Known, Errno> {
-        self.make_other(parent, name, caller, |directory| rustix::fs::symlinkat(target, directory, name))
+        self.make_other(parent, name, FileType::Symlink, caller, |directory| {
+            rustix::fs::symlinkat(target, directory, name)
+        })
     }
 
     /// Makes something that is no container.
@@ -140,6 +145,7 @@ impl Filesystem {
         &self,
         parent: u64,
         name: &OsStr,
+        kind: FileType,
         caller: Caller,
         make: impl FnOnce(&OwnedFd) -> Result<(), Errno>,
     ) -> Result<Known, Errno> {
@@ -147,9 +153,17 @@ impl Filesystem {
         let directory = self.backing.directory(&self.nodes, parent)?;
         names::check_new(name)?;
         // The kernel has asked for a container of this name just before.
+        // File systems take the time of the last tick of a clock.
+        let since = SystemTime::now() - CLOCK_TICK;
         make(&directory).inspect_err(|error| self.explain_taken(*error, name, name))?;
         let made = pin_at(&directory, name)?;
         let below = backing::status(&made)?;
+        let is_given = (below.stat.stx_uid, below.stat.stx_gid) != (caller.uid, caller.gid);
+        if is_given && !below.is_new(kind, since) {
+            // Somebody else has put another thing there by now, which is not ours to give away.
+            self.reporter.warning(&format!("{}: another file has taken the place of a new one", shown(name)));
+            return Err(Errno::STALE);
+        }
         if let Err(error) = self.give(&made, &below, &directory, caller) {
             let flags = if below.kind == FileType::Directory { AtFlags::REMOVEDIR } else { AtFlags::empty() };
             rustix::fs::unlinkat(&directory, name, flags).ok();

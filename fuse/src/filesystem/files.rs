@@ -11,7 +11,6 @@ use waxseal_envelope::{EnvelopeError, lock_shared};
 
 use super::{Caller, Filesystem};
 use crate::backing;
-use crate::keeper::MAX_WAITING;
 use crate::open_file::{AtStake, Descriptor, OpenFile, mode_at_stake, open_content};
 use crate::open_files::Access;
 use crate::report::{errno, shown};
@@ -81,7 +80,9 @@ impl Filesystem {
             ContainerError::Write(source) if errno(source) == Errno::BUSY => Errno::BUSY,
             _ => self.reporter.container(&name, &error),
         };
-        let at_stake = AtStake { mode: mode_at_stake(&below), modified: Some(below.attributes(node).modified) };
+        let attributes = below.attributes(node);
+        let (modified, changed) = (Some(attributes.modified), Some(attributes.changed));
+        let at_stake = AtStake { mode: mode_at_stake(&below), modified, changed };
         let (content, was_interrupted) = open_content(unlocked.clone(), &file, writable).map_err(told)?;
         let opened = Arc::new(OpenFile::new(
             Descriptor { file, writable },
@@ -96,6 +97,9 @@ impl Filesystem {
             self.reporter.warning(&text);
             // What a repair writes is no change that programs see.
             opened.restore(&at_stake);
+            // Before the open is answered: the size that the kernel knows may be longer than what was recovered.
+            self.open.insert(node, &opened);
+            self.outdate_attributes(node);
             self.outdate(node);
         }
         self.open.insert(node, &opened);
@@ -175,16 +179,16 @@ impl Filesystem {
         if is_last {
             drop(handle);
             self.close_if_done(node);
-            if self.open.len() > MAX_WAITING {
-                self.settle_closed(MAX_WAITING);
+            if self.open.len() > self.max_waiting {
+                self.settle_closed(self.max_waiting);
             }
         }
     }
 
     /// Closes a file that nobody uses, if nothing is left to be done for it.
     pub(crate) fn close_if_done(&self, node: u64) {
-        if let Some(below) = self.open.close_if_done(node) {
-            self.seen.note(node, below.stamp());
+        if let Some((below, changed)) = self.open.close_if_done(node) {
+            self.seen.note(node, below.stamp(), changed);
         }
     }
 

@@ -95,7 +95,7 @@ impl Filesystem {
     }
 
     /// Takes bytes. Where there is little room below they go there before they are acknowledged, so that whoever writes
-    /// learns of a full disk, and no byte that was refused appears later.
+    /// learns of a full disk.
     fn put(&self, file: &OpenFile, bytes: &[u8], offset: u64) -> Result<(), Errno> {
         check_reach(file, offset.saturating_add(bytes.len() as u64))?;
         if self.unflushed.has_room(bytes.len() as u64, || self.space_left()) {
@@ -103,9 +103,12 @@ impl Filesystem {
         }
         file.change(|editor| {
             editor.flush()?;
+            let before = editor.len();
             editor.write_at(bytes, offset).and_then(|()| editor.flush()).inspect_err(|_| {
                 // If this fails as well, the next call tries it again.
-                editor.discard().ok();
+                if editor.discard().is_ok() && editor.len() > before {
+                    editor.set_len(before).ok();
+                }
             })
         })
     }

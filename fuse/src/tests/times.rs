@@ -45,6 +45,26 @@ fn a_time_that_a_program_sets_stays_though_what_it_wrote_is_flushed_later() {
 }
 
 #[test]
+fn the_time_of_the_last_change_of_attributes_does_not_move_by_itself() {
+    let vault = Vault::new();
+    let handle = vault.create("f").unwrap();
+    vault.filesystem.write(handle, b"content", 0, false).unwrap();
+    let node = vault.node("f").unwrap();
+    let changed = || vault.filesystem.attributes(node).unwrap().changed;
+    let before = changed();
+    std::thread::sleep(Duration::from_millis(30));
+    vault.filesystem.flush(handle).unwrap();
+    assert_eq!(changed(), before, "flushed");
+    vault.filesystem.release(handle);
+    vault.filesystem.settle_closed(0);
+    assert_eq!(vault.filesystem.open.len(), 0);
+    assert_eq!(changed(), before, "settled and closed");
+    let changes = Changes { mode: Some(0o600), ..Changes::default() };
+    wait(vault.filesystem.set_attributes(node, None, changes, caller())).unwrap();
+    assert!(changed() > before, "a program has changed the mode");
+}
+
+#[test]
 fn a_repair_changes_no_time() {
     let vault = Vault::new();
     let handle = vault.create("f").unwrap();

@@ -130,6 +130,8 @@ impl<B: Backing> Editor<B> {
     /// Whether any of these chunks has stored data, be it of a version that is on its way.
     pub(super) fn overwrites(&self, numbers: &[u64]) -> Result<bool, ContainerError> {
         for (group, numbers) in by_group(numbers) {
+            // Often the first group tells, so that the others are not asked for.
+            self.will_read_tables(&numbers[..1]);
             let Some(table) = self.container.table(group)? else { continue };
             let versions = self.changed.get(&group.0).map(|changed| &changed.versions);
             let has_data = |number: &u64| {

@@ -29,9 +29,10 @@ impl<B: Backing> Editor<B> {
         }
         self.write_zeros(offset..(first * page).min(end))?;
         self.write_zeros((last * page).min(end)..end)?;
-        self.dirty.retain(|number, _| !(first..last).contains(number));
+        // What is in memory of the range goes down too: if the hole cannot be made, it is still there.
         self.flush()?;
-        self.protected(|editor| editor.punch(first..last.min(editor.root.len.div_ceil(page))))
+        let result = self.protected(|editor| editor.punch(first..last.min(editor.root.len.div_ceil(page))));
+        self.mend_after(result)
     }
 
     /// Makes `length` bytes from `offset` on read as zeros, and extends the file to their end if it is shorter.

@@ -78,7 +78,8 @@ impl<B: Backing> Editor<B> {
         // What is left of the last group comes together with what follows it.
         let end = place_of(first + pages.len() as u64).0.chunk_number(0);
         let count = usize::try_from(end.saturating_sub(first)).expect("no more than there are bytes");
-        if count < MIN_THROUGH {
+        // Most that has to be waited for is an overwrite.
+        if count < MIN_THROUGH || self.root.settled || self.overwrites(&(first..end).collect::<Vec<u64>>())? {
             return Ok(0);
         }
         let is_ours = |number: &u64| (first..end).contains(number);
@@ -104,7 +105,7 @@ impl<B: Backing> Editor<B> {
             }
             Err(error) => {
                 self.dirty = dirty;
-                Err(error)
+                self.mend_after(Err(error))
             }
         }
     }
@@ -138,11 +139,9 @@ impl<B: Backing> Editor<B> {
     /// group that is being written, unless that is complete with this chunk.
     fn flush_under_pressure(&mut self, number: u64, is_complete: bool) -> Result<(), ContainerError> {
         let count = self.dirty.len();
-        let may_go = count >= MIN_EARLY && count.is_multiple_of(GROUP_CHUNKS) && self.is_one_piece() && {
-            let numbers = self.dirty.keys().copied().collect();
-            !self.batch_waits(numbers, self.batch_len())?
-        };
-        if count < MAX_DIRTY_CHUNKS && !may_go {
+        if count < MAX_DIRTY_CHUNKS
+            && !(count >= MIN_EARLY && count.is_multiple_of(GROUP_CHUNKS) && self.may_go_early()?)
+        {
             return Ok(());
         }
         let group = place_of(number).0;
@@ -161,12 +160,17 @@ impl<B: Backing> Editor<B> {
         result
     }
 
-    /// Whether the chunks in memory lie side by side.
-    fn is_one_piece(&self) -> bool {
-        match (self.dirty.first_key_value(), self.dirty.last_key_value()) {
-            (Some((first, _)), Some((last, _))) => last - first + 1 == self.dirty.len() as u64,
-            _ => false,
+    /// Whether the chunks in memory lie side by side, and nothing has to be waited for to write them.
+    fn may_go_early(&self) -> Result<bool, ContainerError> {
+        let (Some((first, _)), Some((last, _))) = (self.dirty.first_key_value(), self.dirty.last_key_value()) else {
+            return Ok(false);
+        };
+        let is_one_piece = last - first + 1 == self.dirty.len() as u64;
+        // Most that has to be waited for is an overwrite, and one is found soon.
+        if !is_one_piece || self.root.settled || self.overwrites(&[*first, *last])? {
+            return Ok(false);
         }
+        Ok(!self.batch_waits(self.dirty.keys().copied().collect(), self.batch_len())?)
     }
 
     /// Keeps some of the memory of chunks that have been flushed for those that come.

@@ -137,7 +137,7 @@ impl<'a, 'e, B: Backing> Together<'a, 'e, B> {
 
     fn flush(mut self) -> Vec<Result<(), ContainerError>> {
         self.flush_all();
-        self.results
+        self.finish()
     }
 
     fn settle(mut self) -> Vec<Result<(), ContainerError>> {
@@ -155,7 +155,13 @@ impl<'a, 'e, B: Backing> Together<'a, 'e, B> {
         });
         self.wait(None, .., |at| wrote[at]);
         self.editors.iter_mut().for_each(|editor| editor.free_spare());
-        self.results
+        self.finish()
+    }
+
+    /// The results, once those that failed have taken from the disk how far they came.
+    fn finish(self) -> Vec<Result<(), ContainerError>> {
+        let ends = self.editors.iter_mut().zip(self.results);
+        ends.map(|(editor, result)| editor.mend_after(result)).collect()
     }
 
     fn flush_all(&mut self) {

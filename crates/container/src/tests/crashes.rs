@@ -2,6 +2,9 @@
 
 mod created;
 
+use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
@@ -182,8 +185,15 @@ fn cut_everywhere(history: &History, rng: &mut TestRng, samples: u64, check: &mu
     Ok(())
 }
 
+/// States that were checked so far. Long runs say how many.
+static CHECKED: AtomicU64 = AtomicU64::new(0);
+
 /// All that has to hold after one cut.
 fn survives(image: &[u8], allowed: Allowed<'_>, rng: &mut TestRng) -> Result<(), String> {
+    let count = CHECKED.fetch_add(1, Ordering::Relaxed) + 1;
+    if count.is_multiple_of(100_000) {
+        writeln!(std::io::stderr(), "{count} states have been checked").unwrap();
+    }
     let found = recovered(image)?;
     allowed.check(&found)?;
     if rng.random_range(0..4) == 0 {
@@ -224,7 +234,7 @@ fn start() -> impl Strategy<Value = Start> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(cases(32))]
 
     #[test]
     fn every_chunk_is_old_or_new_after_any_cut(

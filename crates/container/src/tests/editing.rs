@@ -142,7 +142,7 @@ fn run(suite: Suite, initial: &[u8], operations: &[Operation]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(cases(96))]
 
     #[test]
     fn any_operations_leave_what_they_leave_in_a_vector(

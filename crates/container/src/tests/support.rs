@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
 
+use proptest::prelude::ProptestConfig;
 use waxseal_key_service::{DataKey, EncryptedDataKey, EncryptionContext, Provider};
 
 use crate::{
@@ -14,6 +15,14 @@ pub(super) const KEY: [u8; 32] = [0x5a; 32];
 
 pub(super) fn data_key() -> DataKey {
     DataKey::take(&mut KEY.clone())
+}
+
+/// As many cases as usual, or as `PROPTEST_CASES` asks for: the long runs by hand.
+pub(super) fn cases(usual: u32) -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(usual),
+    }
 }
 
 pub(super) fn threads(count: usize) -> NonZeroUsize {

@@ -131,7 +131,7 @@ fn with_settlings() -> impl Strategy<Value = Vec<Operation>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn mixed_versions_open_only_as_a_state_that_was(

@@ -1,0 +1,17 @@
+//! The mount: its commands, and what programs, random operations, kills and tampering make of it.
+//!
+//! These tests need `/dev/fuse`. `WAXSEAL_TEST_SCALE=50` makes the random ones fifty times as long: see `full/README.md`.
+
+mod commands;
+mod conformance;
+mod fstab;
+mod fsx;
+mod keys;
+mod killed;
+mod power;
+mod programs;
+mod random;
+mod signals;
+mod support;
+mod tampering;
+mod user;
