@@ -133,26 +133,22 @@ impl Filesystem {
 
     /// The caller holds `settling`: two threads that each lock many files would wait for each other.
     fn together_alone(&self, mut files: Vec<(u64, Arc<OpenFile>)>, act: Act) {
+        let device = |below: Below| below.identity.device;
+        let here = backing::status(self.root()).ok().map(device);
         while !files.is_empty() {
             let rest = files.split_off(files.len().min(MAX_TOGETHER));
             // What lies on another file system is not waited for together with the rest.
-            let (here, elsewhere): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|(_, file)| self.is_here(file));
-            self.batch(&here, act);
-            elsewhere.chunks(1).for_each(|file| self.batch(file, act));
-            drop((here, elsewhere));
+            let is_here = |file: &OpenFile| here.is_some() && backing::status(file.file()).ok().map(device) == here;
+            let (together, alone): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|(_, file)| is_here(file));
+            self.batch(&together, act);
+            alone.chunks(1).for_each(|file| self.batch(file, act));
+            drop((together, alone));
             for (node, file) in files {
                 drop(file);
                 self.close_if_done(node);
             }
             files = rest;
         }
-    }
-
-    /// Whether a file lies on the file system of the directory that was mounted.
-    fn is_here(&self, file: &OpenFile) -> bool {
-        let device = |below: Below| below.identity.device;
-        let here = backing::status(self.root()).map(device);
-        here.is_ok() && backing::status(file.file()).map(device) == here
     }
 
     fn batch(&self, files: &[(u64, Arc<OpenFile>)], act: Act) {

@@ -97,12 +97,13 @@ impl Filesystem {
             self.reporter.warning(&text);
             // What a repair writes is no change that programs see.
             opened.restore(&at_stake);
+        }
+        self.open.insert(node, &opened);
+        if was_interrupted {
             // Before the open is answered: the size that the kernel knows may be longer than what was recovered.
-            self.open.insert(node, &opened);
             self.outdate_attributes(node);
             self.outdate(node);
         }
-        self.open.insert(node, &opened);
         let keep_cache = !was_interrupted && self.seen.is_unchanged(node, below.stamp());
         Ok((opened, keep_cache))
     }
