@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rustix::fs::{FileType, StatVfs};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
+use waxseal_container::CHUNK_LEN;
 use waxseal_envelope::Envelope;
 
 use crate::Options;
@@ -130,6 +131,18 @@ impl Filesystem {
     pub(crate) fn set_teller(&self, teller: Teller) {
         // There is one mount, and it says so once.
         self.teller.set(teller).ok();
+    }
+
+    /// Tells the log if the file system below writes pages in parts (SEMANTICS.md, "What is written").
+    pub(crate) fn warn_of_small_blocks(&self) {
+        // statvfs(3): the unit in which the file system gives out space.
+        let block = self.space().map_or(0, |space| space.f_frsize);
+        if !self.read_only && (1..CHUNK_LEN as u64).contains(&block) {
+            let text = format!(
+                "the file system below has blocks of {block} bytes: a power cut can tear a page of {CHUNK_LEN}, and lose what is in it"
+            );
+            self.reporter.warning(&text);
+        }
     }
 
     /// Finds a name in a directory, and notes that the kernel knows what it stands for.

@@ -81,6 +81,7 @@ pub fn mount(
         .map_err(|source| MountError::Directory { path: directory.to_owned(), source })?;
     let filesystem = Arc::new(filesystem);
     let refused = |source| MountError::Mount { path: mountpoint.to_owned(), source };
+    filesystem.warn_of_small_blocks();
     let adapter = Adapter::new(Arc::clone(&filesystem), runtime);
     let mut session = Session::new(adapter, mountpoint, &config).map_err(refused)?;
     let notifier = session.notifier();

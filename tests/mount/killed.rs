@@ -14,6 +14,26 @@ use super::random::operation::Random;
 use super::support::{Mounted, containers_hold, contents, mountable, scale};
 use crate::support::{SUITES, names_in, noise};
 
+/// How those that change files learn what is about to happen to them.
+#[derive(Default)]
+pub(super) struct Fate {
+    /// They are to come to an end.
+    pub(super) stop: AtomicBool,
+    /// The power fails at any moment from now on: what answers has not promised anything any more.
+    pub(super) power_fails: AtomicBool,
+}
+
+impl Fate {
+    fn stops(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Whether what has just been answered was answered while there was power.
+    fn has_power(&self) -> bool {
+        !self.power_fails.load(Ordering::SeqCst)
+    }
+}
+
 /// Kills when nothing longer is asked for.
 const ROUNDS: u64 = 12;
 /// Files that are changed in place, a thread each.
@@ -35,20 +55,20 @@ fn rounds(seed: u64) {
     let mut replaced = Replaced::default();
     let mut mounted = Mounted::new(&world, &["--suite", suite]);
     for round in 0..ROUNDS {
-        let stop = AtomicBool::new(false);
+        let fate = Fate::default();
         let pause = Duration::from_micros(500 + random.below(120_000));
         std::thread::scope(|scope| {
             for (number, history) in histories.iter_mut().enumerate() {
                 let path = mounted.path(&format!("in place {number}"));
                 let mut random = Random::new(seed * 1000 + round * 10 + number as u64);
-                let stop = &stop;
-                scope.spawn(move || change_in_place(&path, history, &mut random, stop));
+                let fate = &fate;
+                scope.spawn(move || change_in_place(&path, history, &mut random, fate));
             }
-            let (root, replaced, stop) = (mounted.root(), &mut replaced, &stop);
-            scope.spawn(move || replaced.go_on(&root, round, stop));
+            let (root, replaced, fate) = (mounted.root(), &mut replaced, &fate);
+            scope.spawn(move || replaced.go_on(&root, round, fate));
             std::thread::sleep(pause);
             mounted.kill();
-            stop.store(true, Ordering::Relaxed);
+            fate.stop.store(true, Ordering::Relaxed);
         });
         mounted = Mounted::new(&world, &["--suite", suite]);
         for (number, history) in histories.iter_mut().enumerate() {
@@ -81,9 +101,9 @@ fn rounds(seed: u64) {
 }
 
 /// Overwrites, appends, cuts, punches and grows one file until the mount dies.
-pub(super) fn change_in_place(path: &Path, history: &mut History, random: &mut Random, stop: &AtomicBool) {
+pub(super) fn change_in_place(path: &Path, history: &mut History, random: &mut Random, fate: &Fate) {
     let Ok(file) = File::options().read(true).write(true).create(true).truncate(false).open(path) else { return };
-    while !stop.load(Ordering::Relaxed) {
+    while !fate.stops() {
         let length = history.len();
         let at = if random.below(3) == 0 { length } else { random.below(length.max(1)) };
         let done = match random.below(12) {
@@ -108,7 +128,7 @@ pub(super) fn change_in_place(path: &Path, history: &mut History, random: &mut R
             }
             _ => {
                 let done = file.sync_data();
-                if done.is_ok() {
+                if done.is_ok() && fate.has_power() {
                     history.synced();
                 }
                 done
@@ -143,9 +163,9 @@ impl Replaced {
         content
     }
 
-    pub(super) fn go_on(&mut self, root: &Path, round: u64, stop: &AtomicBool) {
+    pub(super) fn go_on(&mut self, root: &Path, round: u64, fate: &Fate) {
         let (aside, path) = (root.join(format!("aside {}", round % 3)), root.join("replaced"));
-        while !stop.load(Ordering::Relaxed) {
+        while !fate.stops() {
             let version = self.possible + 1;
             if write_synced(&aside, &Self::content(version)).is_err() {
                 return;
@@ -154,7 +174,9 @@ impl Replaced {
             if fs::rename(&aside, &path).is_err() {
                 return;
             }
-            self.certain = version;
+            if fate.has_power() {
+                self.certain = version;
+            }
         }
     }
 

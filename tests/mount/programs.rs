@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::support::{Mounted, containers_hold, contents, mountable, needed, succeeds};
+use rustix::io::Errno;
+
+use super::support::{Mounted, containers_hold, contents, eventually, mountable, needed, succeeds};
 use crate::support::noise;
 
 /// A command in a directory, with nothing of the developer's own configuration.
@@ -197,4 +199,38 @@ fn many_files_at_once_from_several_threads() {
     assert_eq!(expected.len(), 8 * 60);
     mounted.unmount();
     containers_hold(&world, &expected);
+}
+
+#[test]
+fn a_program_that_is_being_executed_is_neither_written_nor_cut() {
+    let Some(world) = mountable() else { return };
+    let mounted = Mounted::new(&world, &[]);
+    let copy = mounted.path("sleep");
+    fs::copy("/bin/sleep", &copy).unwrap();
+    let before = fs::read(&copy).unwrap();
+    let busy = |error: &std::io::Error| error.raw_os_error() == Some(Errno::TXTBSY.raw_os_error());
+    let started = || match Command::new(&copy).arg("1000").spawn() {
+        // A test beside this one may be starting a program, which has our open files until it is executed.
+        Err(error) if busy(&error) => None,
+        started => Some(started.unwrap()),
+    };
+    let mut running = None;
+    eventually("nobody has the copy open for writing", || {
+        running = started();
+        running.is_some()
+    });
+    let mut running = running.unwrap();
+    let mut write = fs::File::options();
+    write.write(true);
+    let mut cut = fs::File::options();
+    cut.write(true).truncate(true);
+    for way in [&write, &cut] {
+        assert!(way.open(&copy).is_err_and(|error| busy(&error)));
+    }
+    assert!(running.try_wait().unwrap().is_none(), "it was harmed");
+    assert!(fs::read(&copy).unwrap() == before);
+    running.kill().unwrap();
+    running.wait().unwrap();
+    mounted.unmount();
+    containers_hold(&world, &[("sleep".into(), before)]);
 }
