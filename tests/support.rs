@@ -229,5 +229,23 @@ pub(crate) fn skipped(why: &str) {
     std::io::stderr().write_all(format!("SKIPPED: {why}\n").as_bytes()).unwrap();
 }
 
+/// Finds a program: on the path, or among those that `.ci/run` installs beside the build.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let build = Path::new(env!("CARGO_BIN_EXE_waxseal")).parent().and_then(Path::parent);
+    let tools = build.into_iter().flat_map(|path| [path.join("tools/bin"), path.join("tools/venv/bin")]);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = tools.chain(std::env::split_paths(&path)).chain(["/usr/sbin".into(), "/sbin".into()]);
+    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// Finds a program, or says loudly that the test is skipped.
+pub(crate) fn needed(name: &str) -> Option<PathBuf> {
+    let found = program(name);
+    if found.is_none() {
+        skipped(&format!("{name} is not installed"));
+    }
+    found
+}
+
 /// Both suites by name.
 pub(crate) const SUITES: [&str; 2] = ["aes-256-gcm-siv", "xchacha20-poly1305"];

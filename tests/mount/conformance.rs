@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use super::support::{Mounted, mountable, needed};
-use crate::support::{Run, skipped};
+use super::support::{Mounted, mountable};
+use crate::support::{Run, needed, skipped};
 
 /// As many tests as a plain passthrough over FUSE passes, on which nothing fails either.
 const PASSED_BY_A_PASSTHROUGH: usize = 384;

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
-use super::support::{CLEAR, VAULT, is_mounted, mountable, needed, succeeds};
-use crate::support::{Run, World, skipped};
+use super::support::{CLEAR, VAULT, is_mounted, mountable, succeeds};
+use crate::support::{Run, World, needed, skipped};
 
 /// Calls the program by another name, without the environment that names its home.
 fn called(world: &World, name: &str, arguments: &[&str]) -> Run {

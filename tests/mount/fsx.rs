@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use super::support::{Mounted, containers_hold, mountable, needed, scale, succeeds};
-use crate::support::SUITES;
+use super::support::{Mounted, containers_hold, mountable, scale, succeeds};
+use crate::support::{SUITES, needed};
 
 /// How many operations a seed gets when nothing longer is asked for.
 const OPERATIONS: u64 = 2000;

@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::killed::history::History;
 use super::killed::{Fate, Replaced, change_in_place};
 use super::random::operation::Random;
-use super::support::{Mounted, VAULT, containers_hold, contents, detach, mountable, needed, scale, succeeds};
-use crate::support::{SUITES, World, skipped};
+use super::support::{Mounted, VAULT, containers_hold, contents, detach, mountable, scale, succeeds};
+use crate::support::{SUITES, World, needed, skipped};
 
 /// Power cuts when nothing longer is asked for.
 const ROUNDS: u64 = 6;

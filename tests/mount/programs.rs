@@ -6,8 +6,8 @@ use std::process::Command;
 
 use rustix::io::Errno;
 
-use super::support::{Mounted, containers_hold, contents, eventually, mountable, needed, succeeds};
-use crate::support::noise;
+use super::support::{Mounted, containers_hold, contents, eventually, mountable, succeeds};
+use crate::support::{needed, noise};
 
 /// A command in a directory, with nothing of the developer's own configuration.
 fn command(program: &Path, directory: &Path) -> Command {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::{Run, World, json_lines, skipped};
+use crate::support::{Run, World, json_lines, program, skipped};
 
 /// The directory of containers, in the world's working directory.
 pub(super) const VAULT: &str = "vault";
@@ -168,24 +168,6 @@ pub(super) fn mount_in_background(world: &World, options: &[&str]) -> Value {
     let arguments = ["--json", "mount", VAULT, CLEAR].iter().chain(options);
     let run = world.run(arguments).succeeds();
     run.json().pop().unwrap()
-}
-
-/// Finds a program: on the path, or among those that `.ci/run` installs beside the build.
-pub(super) fn program(name: &str) -> Option<PathBuf> {
-    let build =
-        Path::new(env!("CARGO_BIN_EXE_waxseal")).parent().and_then(Path::parent).map(|path| path.join("tools/bin"));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = build.into_iter().chain(std::env::split_paths(&path)).chain(["/usr/sbin".into(), "/sbin".into()]);
-    folders.map(|folder| folder.join(name)).find(|file| file.is_file())
-}
-
-/// Finds a program, or says loudly that the test is skipped.
-pub(super) fn needed(name: &str) -> Option<PathBuf> {
-    let found = program(name);
-    if found.is_none() {
-        skipped(&format!("{name} is not installed"));
-    }
-    found
 }
 
 /// How much longer than usual the random tests are to be.

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::process::{Command, Stdio};
 
-use super::support::{CLEAR, VAULT, mountable, needed};
-use crate::support::{Run, skipped};
+use super::support::{CLEAR, VAULT, mountable};
+use crate::support::{Run, needed, skipped};
 
 /// What an ordinary user does with a mount, in a tree of mounts of its own in which everybody may use /dev/fuse.
 const SCRIPT: &str = r#"
