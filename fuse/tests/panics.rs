@@ -1,5 +1,7 @@
 //! A fault of the program costs one request an `EIO`, and the mount goes on (SEMANTICS.md, "Faults").
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says where")]
+
 use std::fs;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
