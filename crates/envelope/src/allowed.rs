@@ -37,7 +37,9 @@ pub struct AwsAccount {
 
 /// A text that names no account of AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{0:?} is not an AWS account: 12 digits, with the partition in front if it is not aws, as in aws-cn:111122223333")]
+#[error(
+    "{0:?} is not an AWS account: 12 digits, with the partition in front if it is not aws, as in aws-cn:111122223333"
+)]
 pub struct AwsAccountError(String);
 
 impl AllowedKeys {
@@ -119,7 +121,9 @@ mod tests {
     #[test]
     fn named_keys_exclude_all_others() {
         let allowed = AllowedKeys::only(vec![ARN.parse().unwrap(), "alias/x".parse().unwrap()]);
-        assert!(!allowed.allows_unnamed(&key(Provider::Local, ARN)) && !allowed.allows_unnamed(&key(Provider::Aws, ARN)));
+        assert!(
+            !allowed.allows_unnamed(&key(Provider::Local, ARN)) && !allowed.allows_unnamed(&key(Provider::Aws, ARN))
+        );
         assert_eq!((allowed.named(Provider::Local).len(), allowed.named(Provider::Aws).len()), (1, 1));
     }
 
@@ -129,11 +133,13 @@ mod tests {
         assert!(allowed.allows_unnamed(&key(Provider::Aws, ARN)));
         assert!(!allowed.allows_unnamed(&key(Provider::Aws, &ARN.replace("1111", "4444"))));
         assert!(!allowed.allows_unnamed(&key(Provider::Aws, &ARN.replace("aws:", "aws-cn:"))));
-        for (text, shown) in [("aws:111122223333", "111122223333"), ("aws-us-gov:111122223333", "aws-us-gov:111122223333")]
+        for (text, shown) in
+            [("aws:111122223333", "111122223333"), ("aws-us-gov:111122223333", "aws-us-gov:111122223333")]
         {
             assert_eq!(text.parse::<AwsAccount>().unwrap().to_string(), shown);
         }
-        for text in ["", "11112222333", "1111222233334", "11112222333x", ":111122223333", "aws-:111122223333", "x:111122223333"]
+        for text in
+            ["", "11112222333", "1111222233334", "11112222333x", ":111122223333", "aws-:111122223333", "x:111122223333"]
         {
             assert!(text.parse::<AwsAccount>().is_err(), "{text}");
         }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use waxseal_container::{ContainerError, Core, Header, Sealer, State, Suite, Unlocked};
 use futures_util::future::try_join_all;
+use waxseal_container::{ContainerError, Core, Header, Sealer, State, Suite, Unlocked};
 use waxseal_key_service::{
-    DataKey, EncryptedDataKey, EncryptionContext, ErrorCode, KeyArn, KeyReference, KeyService, KeyServiceError, Provider,
+    DataKey, EncryptedDataKey, EncryptionContext, ErrorCode, KeyArn, KeyReference, KeyService, KeyServiceError,
+    Provider,
 };
 
 use crate::candidates::candidates;
@@ -58,7 +59,7 @@ impl Envelope {
         let core = Core::new(new.suite, new.context.clone(), new.created)?;
         let context = core.key_service_context();
         let (first, others) = new.keys.split_first().ok_or(EnvelopeError::NoKey)?;
-        let service = self.service(first)?;
+        let service = self.service_of(first)?;
         let generated =
             service.generate_data_key(&first.key, &context).await.map_err(|source| refused(first, source))?;
         let encrypting = others.iter().map(|key| self.encrypt(key, &context, &generated.plaintext));
@@ -78,7 +79,7 @@ impl Envelope {
         context: &EncryptionContext,
         data_key: &DataKey,
     ) -> Result<EncryptedDataKey, EnvelopeError> {
-        let encrypted = self.service(key)?.encrypt_data_key(&key.key, context, data_key).await;
+        let encrypted = self.service_of(key)?.encrypt_data_key(&key.key, context, data_key).await;
         encrypted.map_err(|source| refused(key, source))
     }
 
@@ -119,9 +120,14 @@ impl Envelope {
         Err(reported(refusals, &header, tried))
     }
 
-    fn service(&self, key: &KeyReference) -> Result<&Arc<dyn KeyService>, EnvelopeError> {
-        let found = self.services.iter().find(|service| service.provider() == key.provider);
-        found.ok_or_else(|| refused(key, not_configured(key.provider)))
+    /// The key service of a provider, if there is one.
+    #[must_use]
+    pub fn service(&self, provider: Provider) -> Option<&Arc<dyn KeyService>> {
+        self.services.iter().find(|service| service.provider() == provider)
+    }
+
+    fn service_of(&self, key: &KeyReference) -> Result<&Arc<dyn KeyService>, EnvelopeError> {
+        self.service(key.provider).ok_or_else(|| refused(key, not_configured(key.provider)))
     }
 }
 

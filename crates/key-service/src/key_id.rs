@@ -348,7 +348,8 @@ mod tests {
 
     #[test]
     fn a_multi_region_key_is_the_same_in_every_region_of_its_partition_and_account() {
-        let arn: KeyArn = "arn:aws:kms:eu-west-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab".parse().unwrap();
+        let arn: KeyArn =
+            "arn:aws:kms:eu-west-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab".parse().unwrap();
         let elsewhere = arn.in_region("us-east-2").unwrap();
         assert!(arn.is_multi_region() && elsewhere.region() == "us-east-2" && arn.is_same_key(&elsewhere));
         let chinese: KeyArn = arn.as_str().replace("arn:aws:", "arn:aws-cn:").parse().unwrap();

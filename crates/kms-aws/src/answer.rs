@@ -1,7 +1,9 @@
 //! What AWS KMS answers is checked before it is believed: a wrong answer must never become a file that does not open.
 
 use aws_sdk_kms::primitives::Blob;
-use waxseal_key_service::{DATA_KEY_LEN, DataKey, EncryptedDataKey, ErrorCode, KeyArn, KeyId, KeyServiceError, Provider};
+use waxseal_key_service::{
+    DATA_KEY_LEN, DataKey, EncryptedDataKey, ErrorCode, KeyArn, KeyId, KeyServiceError, Provider,
+};
 use zeroize::Zeroizing;
 
 /// Longest ciphertext blob in the service model, in bytes.

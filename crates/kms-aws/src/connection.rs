@@ -75,13 +75,8 @@ impl AwsKms {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let region = self.region_of(key);
-        let call = Call {
-            operation,
-            key: key.to_string(),
-            region: region.map(str::to_owned),
-            request_id: None,
-            source: None,
-        };
+        let call =
+            Call { operation, key: key.to_string(), region: region.map(str::to_owned), request_id: None, source: None };
         let Some(region) = region else { return Err(no_region().with_source(call)) };
         let client = self.client(region);
         let answer = {

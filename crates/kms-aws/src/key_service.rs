@@ -51,8 +51,7 @@ impl KeyService for AwsKms {
             |answer| {
                 // Taken first, so that it is wiped whatever else is wrong.
                 let plaintext = answer::data_key(answer.plaintext)?;
-                let encrypted =
-                    answer::encrypted_data_key(key, answer.key_id.as_deref(), answer.ciphertext_blob)?;
+                let encrypted = answer::encrypted_data_key(key, answer.key_id.as_deref(), answer.ciphertext_blob)?;
                 Ok(GeneratedDataKey { plaintext, encrypted })
             },
         )

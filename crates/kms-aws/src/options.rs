@@ -50,10 +50,6 @@ pub struct Timeouts {
 impl Default for Timeouts {
     /// An answer takes milliseconds. These are for a network that has gone away, not for a slow service.
     fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(3),
-            attempt: Duration::from_secs(8),
-            request: Duration::from_secs(30),
-        }
+        Self { connect: Duration::from_secs(3), attempt: Duration::from_secs(8), request: Duration::from_secs(30) }
     }
 }

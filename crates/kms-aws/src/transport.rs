@@ -13,9 +13,8 @@ use aws_smithy_http_client::{Builder, Connector};
 /// Makes the client that all requests of a connection go through, those for credentials too.
 pub(crate) fn http_client() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
-        let mut builder = Connector::builder()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .proxy_config(ProxyConfig::from_env());
+        let mut builder =
+            Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).proxy_config(ProxyConfig::from_env());
         builder.set_connector_settings(settings.cloned());
         builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
         builder.build()
@@ -68,7 +67,8 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_spoken_to_without_tls() {
-        for url in ["https://kms.eu-west-1.amazonaws.com/", "http://127.0.0.1:5000/", "http://localhost", "http://[::1]:1"]
+        for url in
+            ["https://kms.eu-west-1.amazonaws.com/", "http://127.0.0.1:5000/", "http://localhost", "http://[::1]:1"]
         {
             assert!(is_private(url), "{url}");
         }
