@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed, and says where")]
 
 mod attributes;
+#[cfg(feature = "aws")]
+mod aws;
 mod batch;
 mod compat;
 mod concurrency;
@@ -14,6 +16,7 @@ mod inspect;
 mod interrupts;
 mod json;
 mod keys;
+#[cfg(feature = "fuse")]
 mod mount;
 mod process;
 mod ranges;

@@ -5,6 +5,7 @@ mod atomic;
 mod background;
 mod batch;
 mod commands;
+mod config;
 mod descriptors;
 mod duration;
 mod error;
