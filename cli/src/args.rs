@@ -237,7 +237,12 @@ pub(crate) struct PassphraseOptions {
 
 /// `waxseal kms`.
 #[derive(Debug, Args)]
-#[command(subcommand_required = true, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = crate::aws::help_for_operations()
+)]
 pub(crate) struct Kms {
     #[command(subcommand)]
     pub(crate) command: KmsCommand,

@@ -56,7 +56,7 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
 }
 
 /// Runs a command that holds keys or makes files.
-fn guarded(command: impl FnOnce() -> Result<(), CliError>) -> Result<(), CliError> {
+pub(crate) fn guarded(command: impl FnOnce() -> Result<(), CliError>) -> Result<(), CliError> {
     hardening::forbid_core_dumps();
     interrupt::watch()?;
     command()

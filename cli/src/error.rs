@@ -88,6 +88,7 @@ pub(crate) struct CliError {
 struct More {
     causes: Vec<String>,
     details: Details,
+    verbatim: bool,
 }
 
 impl CliError {
@@ -164,6 +165,23 @@ impl CliError {
     /// Says what only one command has to say.
     pub(crate) fn details(mut self, details: Details) -> Self {
         self.more.details = details;
+        self
+    }
+
+    /// Says that the message is another program's line: it stands alone, as that program prints it.
+    pub(crate) fn verbatim(mut self) -> Self {
+        self.more.verbatim = true;
+        self
+    }
+
+    /// Whether the message is another program's line.
+    pub(crate) fn is_verbatim(&self) -> bool {
+        self.more.verbatim
+    }
+
+    /// Says at the beginning of the message what it was about.
+    pub(crate) fn within(mut self, what: &str) -> Self {
+        self.message.insert_str(0, what);
         self
     }
 

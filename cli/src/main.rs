@@ -2,6 +2,7 @@
 
 mod args;
 mod atomic;
+mod aws;
 mod background;
 mod batch;
 mod commands;
@@ -42,6 +43,9 @@ fn main() -> ExitCode {
         Ok(Called::Nothing) => return ExitCode::SUCCESS,
         Err(error) => return fail(&Console::new(Volume::Normal, false), &error),
     };
+    if let Some(call) = aws::Call::recognise(&launch.words) {
+        return call.run();
+    }
     let cli = match Cli::try_parse_from(&launch.words) {
         Ok(cli) => cli,
         Err(refusal) => return explain(&refusal),

@@ -146,7 +146,11 @@ impl Console {
             return;
         }
         let (text, hint) = error.text();
-        self.to_stderr(&with_hint("error", RED, &text, hint));
+        if error.is_verbatim() {
+            self.to_stderr(&format!("\n{text}{}", hint_line(hint)));
+        } else {
+            self.to_stderr(&with_hint("error", RED, &text, hint));
+        }
     }
 
     /// Prints a warning: the command goes on.
@@ -214,6 +218,9 @@ impl Console {
 }
 
 fn with_hint(kind: &str, color: &str, text: &str, hint: Option<&str>) -> String {
-    let hint = hint.map(|hint| format!("\n{CYAN}hint{PLAIN}: {hint}")).unwrap_or_default();
-    format!("{color}{kind}{PLAIN}: {text}{hint}")
+    format!("{color}{kind}{PLAIN}: {text}{}", hint_line(hint))
+}
+
+fn hint_line(hint: Option<&str>) -> String {
+    hint.map(|hint| format!("\n{CYAN}hint{PLAIN}: {hint}")).unwrap_or_default()
 }
