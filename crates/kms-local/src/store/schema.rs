@@ -12,7 +12,7 @@ const APPLICATION_ID: i64 = 0x5778_4B6D;
 pub(super) const VERSION: i64 = 1;
 
 /// Every object of the schema: its name, and the statement that makes it, which SQLite keeps letter by letter.
-const OBJECTS: [(&str, &str); 6] = [
+const OBJECTS: [(&str, &str); 7] = [
     (
         "meta",
         "CREATE TABLE meta (
@@ -64,6 +64,15 @@ const OBJECTS: [(&str, &str); 6] = [
     PRIMARY KEY (name, region),
     FOREIGN KEY (region, key_id) REFERENCES keys (region, key_id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID",
+    ),
+    (
+        "credentials",
+        "CREATE TABLE credentials (
+    access_key_id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    created_at INTEGER NOT NULL,
+    sealed BLOB NOT NULL
+) STRICT",
     ),
     ("aliases_by_key", "CREATE INDEX aliases_by_key ON aliases (region, key_id)"),
     (
