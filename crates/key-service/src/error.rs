@@ -3,81 +3,116 @@
 use std::error::Error;
 use std::fmt;
 
-/// The code of a key-service error: the exception's name in AWS KMS
-/// (<https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html> and each operation's page).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorCode {
-    /// The caller is not allowed to do this.
-    AccessDenied,
-    /// The name is taken.
-    AlreadyExists,
-    /// The service waited too long for something it depends on.
-    DependencyTimeout,
-    /// The key is disabled.
-    Disabled,
-    /// The request would have succeeded, but asked for a dry run.
-    DryRunOperation,
-    /// The encrypted data key was made under another KMS key than the request names.
-    IncorrectKey,
-    /// The alias is not of the allowed form.
-    InvalidAliasName,
-    /// The ARN is not of the allowed form.
-    InvalidArn,
-    /// The ciphertext is damaged, or its encryption context is another.
-    InvalidCiphertext,
-    /// The grant token is not valid.
-    InvalidGrantToken,
-    /// The key's usage or spec does not fit the operation.
-    InvalidKeyUsage,
-    /// The key's state does not fit the operation.
-    InvalidState,
-    /// The service failed by a fault of its own.
-    Internal,
-    /// The key cannot be used right now.
-    KeyUnavailable,
-    /// A quota is used up.
-    LimitExceeded,
-    /// The name is reserved for the service itself.
-    NotAuthorized,
-    /// There is no such key or alias.
-    NotFound,
-    /// Too many requests.
-    Throttling,
-    /// The operation or an option of it is not supported.
-    UnsupportedOperation,
-    /// The request breaks a constraint of the service model.
-    Validation,
+/// Declares the codes with the names that AWS gives them.
+macro_rules! codes {
+    ($(#[$about:meta])* $name:ident { $($(#[$code_about:meta])* $code:ident = $text:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name {
+            $($(#[$code_about])* $code,)+
+        }
+
+        impl $name {
+            /// The code as AWS writes it, for instance `NotFoundException`.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$code => $text,)+ }
+            }
+
+            /// Reads the code as AWS writes it; `None` means that it has no name here.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($text => Some(Self::$code),)+ _ => None }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The code of a key-service error: the exception's name in AWS KMS
+    /// (<https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html> and each operation's page).
+    ErrorCode {
+        /// The caller is not allowed to do this.
+        AccessDenied = "AccessDeniedException",
+        /// The name is taken.
+        AlreadyExists = "AlreadyExistsException",
+        /// Another change of the same key is under way.
+        Conflict = "ConflictException",
+        /// The service waited too long for something it depends on.
+        DependencyTimeout = "DependencyTimeoutException",
+        /// The key is disabled.
+        Disabled = "DisabledException",
+        /// The request would have succeeded, but asked for a dry run.
+        DryRunOperation = "DryRunOperationException",
+        /// The import token is too old.
+        ExpiredImportToken = "ExpiredImportTokenException",
+        /// The caller's session has ended.
+        ExpiredToken = "ExpiredTokenException",
+        /// The request's signature lacks a part.
+        IncompleteSignature = "IncompleteSignatureException",
+        /// The ciphertext was made under another KMS key than the request names.
+        IncorrectKey = "IncorrectKeyException",
+        /// The imported material is not the one that the key had.
+        IncorrectKeyMaterial = "IncorrectKeyMaterialException",
+        /// The service failed by a fault of its own.
+        Internal = "KMSInternalException",
+        /// The alias is not of the allowed form.
+        InvalidAliasName = "InvalidAliasNameException",
+        /// The ARN is not of the allowed form.
+        InvalidArn = "InvalidArnException",
+        /// The ciphertext is damaged, or its encryption context is another.
+        InvalidCiphertext = "InvalidCiphertextException",
+        /// The grant id is not valid.
+        InvalidGrantId = "InvalidGrantIdException",
+        /// The grant token is not valid.
+        InvalidGrantToken = "InvalidGrantTokenException",
+        /// The import token is not valid.
+        InvalidImportToken = "InvalidImportTokenException",
+        /// The key's usage or spec does not fit the operation.
+        InvalidKeyUsage = "InvalidKeyUsageException",
+        /// The message authentication code does not verify.
+        InvalidMac = "KMSInvalidMacException",
+        /// The marker is not one that a page ended with.
+        InvalidMarker = "InvalidMarkerException",
+        /// The message's signature does not verify.
+        InvalidMessageSignature = "KMSInvalidSignatureException",
+        /// The request's signature is not the one that the caller's key makes.
+        InvalidSignature = "InvalidSignatureException",
+        /// The key's state does not fit the operation.
+        InvalidState = "KMSInvalidStateException",
+        /// The key cannot be used right now.
+        KeyUnavailable = "KeyUnavailableException",
+        /// A quota is used up.
+        LimitExceeded = "LimitExceededException",
+        /// The key policy cannot be understood.
+        MalformedPolicyDocument = "MalformedPolicyDocumentException",
+        /// The request is not signed.
+        MissingAuthenticationToken = "MissingAuthenticationTokenException",
+        /// The name is reserved for the service itself.
+        NotAuthorized = "NotAuthorizedException",
+        /// There is no such key or alias.
+        NotFound = "NotFoundException",
+        /// The request's date is too far from the service's clock.
+        RequestExpired = "RequestExpired",
+        /// The request is not of the form that the protocol demands.
+        Serialization = "SerializationException",
+        /// The tags are not valid.
+        Tag = "TagException",
+        /// Too many requests.
+        Throttling = "ThrottlingException",
+        /// There is no such operation.
+        UnknownOperation = "UnknownOperationException",
+        /// The caller's access key is not known.
+        UnrecognizedClient = "UnrecognizedClientException",
+        /// The operation or an option of it is not supported.
+        UnsupportedOperation = "UnsupportedOperationException",
+        /// The request breaks a constraint of the service model.
+        Validation = "ValidationException",
+    }
 }
 
 impl ErrorCode {
-    /// The code as AWS writes it, for instance `NotFoundException`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::AccessDenied => "AccessDeniedException",
-            Self::AlreadyExists => "AlreadyExistsException",
-            Self::DependencyTimeout => "DependencyTimeoutException",
-            Self::Disabled => "DisabledException",
-            Self::DryRunOperation => "DryRunOperationException",
-            Self::IncorrectKey => "IncorrectKeyException",
-            Self::InvalidAliasName => "InvalidAliasNameException",
-            Self::InvalidArn => "InvalidArnException",
-            Self::InvalidCiphertext => "InvalidCiphertextException",
-            Self::InvalidGrantToken => "InvalidGrantTokenException",
-            Self::InvalidKeyUsage => "InvalidKeyUsageException",
-            Self::InvalidState => "KMSInvalidStateException",
-            Self::Internal => "KMSInternalException",
-            Self::KeyUnavailable => "KeyUnavailableException",
-            Self::LimitExceeded => "LimitExceededException",
-            Self::NotAuthorized => "NotAuthorizedException",
-            Self::NotFound => "NotFoundException",
-            Self::Throttling => "ThrottlingException",
-            Self::UnsupportedOperation => "UnsupportedOperationException",
-            Self::Validation => "ValidationException",
-        }
-    }
-
     /// Whether the same request may succeed later: the service, not the request, is at fault.
     #[must_use]
     pub fn is_transient(self) -> bool {
@@ -150,6 +185,14 @@ impl Error for KeyServiceError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_code_is_read_as_it_is_written() {
+        for code in [ErrorCode::Disabled, ErrorCode::InvalidState, ErrorCode::RequestExpired, ErrorCode::Validation] {
+            assert_eq!(ErrorCode::from_name(code.as_str()), Some(code));
+        }
+        assert_eq!(ErrorCode::from_name("disabledException"), None);
+    }
 
     #[test]
     fn an_error_without_text_shows_its_code_alone() {

@@ -238,7 +238,8 @@ mod tests {
         let (_scratch, kms) = kms();
         let (one, two) = (kms.create_credential("one").unwrap(), kms.create_credential("two").unwrap());
         let database = rusqlite::Connection::open(kms.directory().join("kms.db")).unwrap();
-        let stolen = "UPDATE credentials SET sealed = (SELECT sealed FROM credentials WHERE name = 'two') WHERE name = 'one'";
+        let stolen =
+            "UPDATE credentials SET sealed = (SELECT sealed FROM credentials WHERE name = 'two') WHERE name = 'one'";
         database.execute(stolen, []).unwrap();
         assert!(matches!(kms.credential(one.access_key_id()), Err(StoreError::Damaged { .. })));
         assert!(kms.credential(two.access_key_id()).unwrap().is_some());

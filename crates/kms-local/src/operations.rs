@@ -13,6 +13,7 @@ mod enable_key;
 mod encrypt;
 mod generate_data_key;
 mod generate_data_key_without_plaintext;
+mod metadata;
 mod plaintext;
 mod schedule_key_deletion;
 
@@ -38,10 +39,35 @@ use crate::context;
 use crate::key::{Key, KeyState, Material};
 use crate::local_kms::LocalKms;
 use crate::names::Name;
+use crate::protocol::{Answer, Arguments};
 use crate::refusals;
 use crate::region::Region;
 use crate::store::{Usable, Wanted};
 use crate::timestamp::Timestamp;
+
+/// What performs the protocol's request of one operation.
+pub(crate) type Perform = fn(&LocalKms, &Region, &Arguments<'_>) -> Result<Answer, KeyServiceError>;
+
+/// What performs the operation of this name, if the embedded KMS does.
+pub(crate) fn perform(name: &str) -> Option<Perform> {
+    Some(match name {
+        "CancelKeyDeletion" => cancel_key_deletion::call,
+        "CreateAlias" => create_alias::call,
+        "CreateKey" => create_key::call,
+        "Decrypt" => decrypt::call,
+        "DescribeKey" => describe_key::call,
+        "DisableKey" => disable_key::call,
+        "EnableKey" => enable_key::call,
+        "Encrypt" => encrypt::call,
+        "GenerateDataKey" => generate_data_key::call,
+        "GenerateDataKeyWithoutPlaintext" => generate_data_key_without_plaintext::call,
+        "ScheduleKeyDeletion" => schedule_key_deletion::call,
+        _ => return None,
+    })
+}
+
+/// The only encryption algorithm of symmetric keys, in AWS's name for it.
+const SYMMETRIC_DEFAULT: &str = "SYMMETRIC_DEFAULT";
 
 /// A key that may be used now, with the material that encrypts.
 pub(crate) struct Encrypting {

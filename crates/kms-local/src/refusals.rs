@@ -99,7 +99,49 @@ pub(crate) fn breaks_pattern(member: &str, value: &str, pattern: &str) -> KeySer
 }
 
 fn constraint(subject: &str, rule: &str) -> KeyServiceError {
-    validation(format!("1 validation error detected: {subject} failed to satisfy constraint: {rule}"))
+    violations(&[violation(subject, rule)])
+}
+
+/// One constraint of the service model that a request breaks.
+pub(crate) fn violation(subject: &str, rule: &str) -> String {
+    format!("{subject} failed to satisfy constraint: {rule}")
+}
+
+/// All constraints of the service model that a request breaks.
+pub(crate) fn violations(violations: &[String]) -> KeyServiceError {
+    let errors = if violations.len() == 1 { "error" } else { "errors" };
+    validation(format!("{} validation {errors} detected: {}", violations.len(), violations.join("; ")))
+}
+
+/// An encryption context with an empty name in it.
+pub(crate) fn nameless_pair(member: &str) -> KeyServiceError {
+    let rule = "Map keys must satisfy constraint: [Member must have length greater than or equal to 1]";
+    constraint(&format!("Value at '{}{}'", member[..1].to_ascii_lowercase(), &member[1..]), rule)
+}
+
+/// An operation that AWS KMS does not have. The service gives no text.
+pub(crate) fn unknown_operation() -> KeyServiceError {
+    KeyServiceError::bare(ErrorCode::UnknownOperation)
+}
+
+/// A request that is not of the protocol's form.
+pub(crate) fn serialization(text: &str) -> KeyServiceError {
+    KeyServiceError::new(ErrorCode::Serialization, text)
+}
+
+/// An operation, a member or a value that AWS KMS has and the embedded one has not.
+pub(crate) fn unsupported(what: &str) -> KeyServiceError {
+    let text = format!("{what} is not supported by the embedded key service.");
+    KeyServiceError::new(ErrorCode::UnsupportedOperation, text)
+}
+
+pub(crate) fn invalid_grant_token() -> KeyServiceError {
+    KeyServiceError::new(ErrorCode::InvalidGrantToken, "The grant token is not valid.")
+}
+
+pub(crate) fn dry_run() -> KeyServiceError {
+    let text = "The request would have succeeded, but the DryRun option is set.";
+    KeyServiceError::new(ErrorCode::DryRunOperation, text)
 }
 
 /// The ARN of an alias, which refusals name.

@@ -11,7 +11,9 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum ServerError {
     /// The address could be reached from other machines, and the connection is not encrypted.
-    #[error("{address}: other machines can reach this address, and without TLS keys would cross the network in the clear")]
+    #[error(
+        "{address}: other machines can reach this address, and without TLS keys would cross the network in the clear"
+    )]
     Exposed {
         /// The address.
         address: SocketAddr,

@@ -108,7 +108,8 @@ mod tests {
     }
 
     fn keeper(scratch: &tempfile::TempDir) -> Keeper {
-        let seal = NewSeal::Passphrase { passphrase: &passphrase("right"), cost: PassphraseCost::new(8, 1, 1).unwrap() };
+        let seal =
+            NewSeal::Passphrase { passphrase: &passphrase("right"), cost: PassphraseCost::new(8, 1, 1).unwrap() };
         let options = CreateOptions { seal, ..CreateOptions::default() };
         Keeper::unlocked(LocalKms::create(&scratch.path().join("kms"), &options).unwrap())
     }

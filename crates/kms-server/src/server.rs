@@ -1,5 +1,6 @@
 //! The server: it listens, gives each connection to a task of its own, and ends what it has begun before it stops.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -149,6 +150,12 @@ impl Server {
                 }
             }
         }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("keeper", &self.shared.keeper).finish_non_exhaustive()
     }
 }
 

@@ -15,7 +15,8 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 use waxseal_key_service::{ErrorCode, KeyServiceError};
-use waxseal_kms_local::{LocalKms, Region, operation};
+use waxseal_kms_local::model::operation;
+use waxseal_kms_local::{LocalKms, Region};
 use zeroize::Zeroizing;
 
 use crate::answer::{self, RequestId};

@@ -60,7 +60,8 @@ pub(crate) fn verify(
         return Err(refusals::unrecognized());
     }
     let credential = find(claimed.access_key_id)?.ok_or_else(refusals::unrecognized)?;
-    let calculated = calculate(parts, body, &covered, &claimed, &credential, signed_at).ok_or_else(refusals::mismatch)?;
+    let calculated =
+        calculate(parts, body, &covered, &claimed, &credential, signed_at).ok_or_else(refusals::mismatch)?;
     if bool::from(calculated.as_bytes().ct_eq(claimed.signature.as_bytes())) {
         Ok(Caller { credential, region })
     } else {

@@ -65,7 +65,8 @@ pub(crate) fn bind_as(path: &Path) -> io::Result<UnixListener> {
         _ => {}
     }
     let listener = UnixListener::bind(&temporary)?;
-    let named = fs::set_permissions(&temporary, Permissions::from_mode(0o600)).and_then(|()| fs::rename(&temporary, path));
+    let named =
+        fs::set_permissions(&temporary, Permissions::from_mode(0o600)).and_then(|()| fs::rename(&temporary, path));
     if named.is_err() {
         fs::remove_file(&temporary).ok();
     }

@@ -4,6 +4,7 @@ use waxseal_key_service::{KeyArn, KeyId, KeyServiceError};
 
 use crate::key::KeyState;
 use crate::local_kms::LocalKms;
+use crate::protocol::{Answer, Arguments};
 use crate::refusals;
 use crate::region::Region;
 
@@ -14,6 +15,13 @@ pub struct CancelKeyDeletionRequest<'a> {
     pub region: &'a Region,
     /// The key, by key id or key ARN.
     pub key_id: &'a KeyId,
+}
+
+/// Answers the protocol's request.
+pub(super) fn call(kms: &LocalKms, region: &Region, arguments: &Arguments<'_>) -> Result<Answer, KeyServiceError> {
+    let key_id = &arguments.key("KeyId")?;
+    let arn = kms.cancel_key_deletion(&CancelKeyDeletionRequest { region, key_id })?;
+    Ok(Answer::of(|answer| answer.text("KeyId", arn.as_str())))
 }
 
 impl LocalKms {

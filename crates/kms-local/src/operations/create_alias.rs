@@ -3,7 +3,8 @@
 use waxseal_key_service::{AliasName, KeyId, KeyServiceError};
 
 use crate::local_kms::LocalKms;
-use crate::names::Name;
+use crate::names::{Name, parse_alias_name};
+use crate::protocol::{Answer, Arguments};
 use crate::refusals;
 use crate::region::Region;
 use crate::store::rows::AliasRow;
@@ -18,6 +19,14 @@ pub struct CreateAliasRequest<'a> {
     pub alias_name: &'a AliasName,
     /// The key, by key id or key ARN.
     pub target_key_id: &'a KeyId,
+}
+
+/// Answers the protocol's request.
+pub(super) fn call(kms: &LocalKms, region: &Region, arguments: &Arguments<'_>) -> Result<Answer, KeyServiceError> {
+    let alias_name = &parse_alias_name(arguments.required_text("AliasName"))?;
+    let target_key_id = &arguments.key("TargetKeyId")?;
+    kms.create_alias(&CreateAliasRequest { region, alias_name, target_key_id })?;
+    Ok(Answer::none())
 }
 
 impl LocalKms {

@@ -2,10 +2,12 @@
 
 use waxseal_key_service::{ErrorCode, KeyServiceError};
 
+use super::metadata;
 use crate::error::StoreError;
 use crate::key::{KeyMetadata, KeySpec, KeyState, KeyUsage, KeyUuid, Origin};
 use crate::local_kms::LocalKms;
 use crate::names::Name;
+use crate::protocol::{Answer, Arguments};
 use crate::refusals;
 use crate::region::Region;
 use crate::store::rows::{MAX_DESCRIPTION, NewKey, Rows};
@@ -21,6 +23,13 @@ pub struct CreateKeyRequest<'a> {
     pub region: &'a Region,
     /// What it is for, in up to 8192 characters.
     pub description: &'a str,
+}
+
+/// Answers the protocol's request.
+pub(super) fn call(kms: &LocalKms, region: &Region, arguments: &Arguments<'_>) -> Result<Answer, KeyServiceError> {
+    let description = arguments.text("Description").unwrap_or_default();
+    let made = kms.create_key(&CreateKeyRequest { region, description })?;
+    Ok(Answer::of(|answer| answer.object("KeyMetadata", |object| metadata::write(object, &made))))
 }
 
 impl LocalKms {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use waxseal_key_service::{EncryptionContext, KeyArn, KeyId, KeyServiceError};
 
-use super::Plaintext;
+use super::{Plaintext, SYMMETRIC_DEFAULT};
 use crate::ciphertext::Blob;
 use crate::context;
 use crate::key::{Key, Material};
 use crate::local_kms::LocalKms;
 use crate::names::Name;
+use crate::protocol::{Answer, Arguments};
 use crate::refusals;
 use crate::region::Region;
 use crate::store::{Usable, Wanted};
@@ -47,6 +48,22 @@ pub(crate) struct Decrypting<'a> {
     pub(crate) key: Arc<Key>,
     material: Arc<Material>,
     context: &'a EncryptionContext,
+}
+
+/// Answers the protocol's request.
+pub(super) fn call(kms: &LocalKms, region: &Region, arguments: &Arguments<'_>) -> Result<Answer, KeyServiceError> {
+    let decrypted = kms.decrypt(&DecryptRequest {
+        region,
+        ciphertext_blob: arguments.bytes("CiphertextBlob").unwrap_or_default(),
+        encryption_context: &arguments.context("EncryptionContext")?,
+        key_id: arguments.optional_key("KeyId")?.as_ref(),
+    })?;
+    Ok(Answer::of(|answer| {
+        answer.text("KeyId", decrypted.key_id.as_str());
+        answer.bytes("Plaintext", decrypted.plaintext.expose());
+        answer.text("EncryptionAlgorithm", SYMMETRIC_DEFAULT);
+        answer.text("KeyMaterialId", &decrypted.key_material_id);
+    }))
 }
 
 impl LocalKms {

@@ -2,8 +2,10 @@
 
 use waxseal_key_service::{KeyId, KeyServiceError};
 
+use super::metadata;
 use crate::key::KeyMetadata;
 use crate::local_kms::LocalKms;
+use crate::protocol::{Answer, Arguments};
 use crate::region::Region;
 
 /// A request to describe a key.
@@ -13,6 +15,12 @@ pub struct DescribeKeyRequest<'a> {
     pub region: &'a Region,
     /// The key, in any form.
     pub key_id: &'a KeyId,
+}
+
+/// Answers the protocol's request.
+pub(super) fn call(kms: &LocalKms, region: &Region, arguments: &Arguments<'_>) -> Result<Answer, KeyServiceError> {
+    let described = kms.describe_key(&DescribeKeyRequest { region, key_id: &arguments.key("KeyId")? })?;
+    Ok(Answer::of(|answer| answer.object("KeyMetadata", |object| metadata::write(object, &described))))
 }
 
 impl LocalKms {

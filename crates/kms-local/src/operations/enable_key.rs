@@ -4,6 +4,7 @@ use waxseal_key_service::{KeyId, KeyServiceError};
 
 use crate::key::KeyState;
 use crate::local_kms::LocalKms;
+use crate::protocol::{Answer, Arguments};
 use crate::region::Region;
 
 /// A request to enable a key.
@@ -13,6 +14,12 @@ pub struct EnableKeyRequest<'a> {
     pub region: &'a Region,
     /// The key, by key id or key ARN.
     pub key_id: &'a KeyId,
+}
+
+/// Answers the protocol's request.
+pub(super) fn call(kms: &LocalKms, region: &Region, arguments: &Arguments<'_>) -> Result<Answer, KeyServiceError> {
+    kms.enable_key(&EnableKeyRequest { region, key_id: &arguments.key("KeyId")? })?;
+    Ok(Answer::none())
 }
 
 impl LocalKms {

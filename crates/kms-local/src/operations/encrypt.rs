@@ -4,8 +4,10 @@ use std::fmt;
 
 use waxseal_key_service::{EncryptionContext, KeyArn, KeyId, KeyServiceError};
 
+use super::SYMMETRIC_DEFAULT;
 use crate::ciphertext::MAX_PLAINTEXT;
 use crate::local_kms::LocalKms;
+use crate::protocol::{Answer, Arguments};
 use crate::refusals;
 use crate::region::Region;
 
@@ -29,6 +31,21 @@ pub struct EncryptResponse {
     pub key_id: KeyArn,
     /// The ciphertext.
     pub ciphertext_blob: Vec<u8>,
+}
+
+/// Answers the protocol's request.
+pub(super) fn call(kms: &LocalKms, region: &Region, arguments: &Arguments<'_>) -> Result<Answer, KeyServiceError> {
+    let encrypted = kms.encrypt(&EncryptRequest {
+        region,
+        key_id: &arguments.key("KeyId")?,
+        encryption_context: &arguments.context("EncryptionContext")?,
+        plaintext: arguments.bytes("Plaintext").unwrap_or_default(),
+    })?;
+    Ok(Answer::of(|answer| {
+        answer.bytes("CiphertextBlob", &encrypted.ciphertext_blob);
+        answer.text("KeyId", encrypted.key_id.as_str());
+        answer.text("EncryptionAlgorithm", SYMMETRIC_DEFAULT);
+    }))
 }
 
 impl LocalKms {

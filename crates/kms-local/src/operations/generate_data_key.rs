@@ -7,6 +7,7 @@ use waxseal_key_service::{EncryptionContext, KeyArn, KeyId, KeyServiceError};
 use super::Plaintext;
 use crate::error::StoreError;
 use crate::local_kms::LocalKms;
+use crate::protocol::{Answer, Arguments};
 use crate::refusals;
 use crate::region::Region;
 
@@ -36,6 +37,17 @@ pub enum DataKeySpec {
     Aes128,
 }
 
+impl DataKeySpec {
+    /// Reads the name in AWS KMS; others were refused as breaking the service model.
+    fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "AES_256" => Some(Self::Aes256),
+            "AES_128" => Some(Self::Aes128),
+            _ => None,
+        }
+    }
+}
+
 /// What GenerateDataKey returns.
 #[derive(Clone, Debug)]
 pub struct GenerateDataKeyResponse {
@@ -47,6 +59,32 @@ pub struct GenerateDataKeyResponse {
     pub plaintext: Plaintext,
     /// The data key, encrypted.
     pub ciphertext_blob: Vec<u8>,
+}
+
+/// Answers the protocol's request.
+pub(super) fn call(kms: &LocalKms, region: &Region, arguments: &Arguments<'_>) -> Result<Answer, KeyServiceError> {
+    let generated = with_request(region, arguments, |request| kms.generate_data_key(request))?;
+    Ok(Answer::of(|answer| {
+        answer.bytes("CiphertextBlob", &generated.ciphertext_blob);
+        answer.bytes("Plaintext", generated.plaintext.expose());
+        answer.text("KeyId", generated.key_id.as_str());
+        answer.text("KeyMaterialId", &generated.key_material_id);
+    }))
+}
+
+/// Reads the protocol's request, which is that of GenerateDataKeyWithoutPlaintext too.
+pub(super) fn with_request<T>(
+    region: &Region,
+    arguments: &Arguments<'_>,
+    run: impl FnOnce(&GenerateDataKeyRequest<'_>) -> Result<T, KeyServiceError>,
+) -> Result<T, KeyServiceError> {
+    run(&GenerateDataKeyRequest {
+        region,
+        key_id: &arguments.key("KeyId")?,
+        encryption_context: &arguments.context("EncryptionContext")?,
+        key_spec: arguments.text("KeySpec").and_then(DataKeySpec::from_name),
+        number_of_bytes: arguments.integer("NumberOfBytes"),
+    })
 }
 
 impl LocalKms {

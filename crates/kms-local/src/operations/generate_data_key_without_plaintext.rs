@@ -6,7 +6,10 @@ use std::sync::Arc;
 use waxseal_key_service::{KeyArn, KeyServiceError};
 
 use super::GenerateDataKeyRequest;
+use super::generate_data_key::with_request;
 use crate::local_kms::LocalKms;
+use crate::protocol::{Answer, Arguments};
+use crate::region::Region;
 
 /// What GenerateDataKeyWithoutPlaintext returns.
 #[derive(Clone, Debug)]
@@ -17,6 +20,16 @@ pub struct GenerateDataKeyWithoutPlaintextResponse {
     pub key_material_id: Arc<str>,
     /// The data key, encrypted.
     pub ciphertext_blob: Vec<u8>,
+}
+
+/// Answers the protocol's request.
+pub(super) fn call(kms: &LocalKms, region: &Region, arguments: &Arguments<'_>) -> Result<Answer, KeyServiceError> {
+    let generated = with_request(region, arguments, |request| kms.generate_data_key_without_plaintext(request))?;
+    Ok(Answer::of(|answer| {
+        answer.bytes("CiphertextBlob", &generated.ciphertext_blob);
+        answer.text("KeyId", generated.key_id.as_str());
+        answer.text("KeyMaterialId", &generated.key_material_id);
+    }))
 }
 
 impl LocalKms {

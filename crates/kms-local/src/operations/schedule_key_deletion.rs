@@ -4,6 +4,7 @@ use waxseal_key_service::{KeyArn, KeyId, KeyServiceError};
 
 use crate::key::KeyState;
 use crate::local_kms::LocalKms;
+use crate::protocol::{Answer, Arguments};
 use crate::refusals;
 use crate::region::Region;
 use crate::timestamp::Timestamp;
@@ -33,6 +34,21 @@ pub struct ScheduleKeyDeletionResponse {
     pub key_state: KeyState,
     /// The waiting period.
     pub pending_window_in_days: u32,
+}
+
+/// Answers the protocol's request.
+pub(super) fn call(kms: &LocalKms, region: &Region, arguments: &Arguments<'_>) -> Result<Answer, KeyServiceError> {
+    let scheduled = kms.schedule_key_deletion(&ScheduleKeyDeletionRequest {
+        region,
+        key_id: &arguments.key("KeyId")?,
+        pending_window_in_days: arguments.integer("PendingWindowInDays"),
+    })?;
+    Ok(Answer::of(|answer| {
+        answer.text("KeyId", scheduled.key_id.as_str());
+        answer.time("DeletionDate", scheduled.deletion_date);
+        answer.text("KeyState", scheduled.key_state.as_str());
+        answer.number("PendingWindowInDays", scheduled.pending_window_in_days);
+    }))
 }
 
 impl LocalKms {

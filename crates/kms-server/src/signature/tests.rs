@@ -31,12 +31,9 @@ impl World {
     /// A request that the SDK has signed at `at`, with two headers of the client's own.
     fn signed_at(&self, at: SystemTime) -> Signed {
         let mut request = Request::post("/").body(()).unwrap();
-        for (name, value) in [
-            (HOST, "localhost:8181"),
-            (TARGET, "TrentService.ListKeys"),
-            ("x-own", "a"),
-            ("x-own", " b   c "),
-        ] {
+        for (name, value) in
+            [(HOST, "localhost:8181"), (TARGET, "TrentService.ListKeys"), ("x-own", "a"), ("x-own", " b   c ")]
+        {
             request.headers_mut().append(name, value.parse().unwrap());
         }
         let body = b"{}".to_vec();
