@@ -6,6 +6,7 @@
 
 mod answer;
 mod body;
+mod control;
 mod error;
 mod keeper;
 mod limits;
@@ -19,6 +20,7 @@ mod signature;
 mod tls;
 mod unix_socket;
 
+pub use control::{Command, ControlError, Report, send};
 pub use error::ServerError;
 pub use keeper::{Keeper, Locked};
 pub use limits::Limits;

@@ -21,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service as _;
 
+use crate::control::Control;
 use crate::error::ServerError;
 use crate::keeper::Keeper;
 use crate::limits::Limits;
@@ -69,6 +70,7 @@ impl Default for Config {
 pub struct Server {
     listener: Listener,
     tls: Option<TlsAcceptor>,
+    control: Option<Control>,
     shared: Arc<Shared>,
 }
 
@@ -88,7 +90,16 @@ impl Server {
         }
         let tls = config.tls.as_ref().map(Tls::acceptor).transpose()?;
         let listener = Listener::bind(&config.listen).await?;
-        Ok(Self { listener, tls, shared: Arc::new(Shared::new(keeper, config.limits, log)) })
+        Ok(Self { listener, tls, control: None, shared: Arc::new(Shared::new(keeper, config.limits, log)) })
+    }
+
+    /// Lets others of this machine's processes, of the same user, lock and unlock it: see [`send`](crate::send).
+    ///
+    /// # Errors
+    /// No socket can be made in the store's directory; then it goes on without.
+    pub fn take_commands(&mut self) -> io::Result<()> {
+        self.control = Some(Control::bind(self.shared.keeper.directory())?);
+        Ok(())
     }
 
     /// Where it listens: a URL, or `unix:` and a path.
@@ -109,6 +120,7 @@ impl Server {
         let places = Arc::new(Semaphore::new(self.shared.limits.connections));
         tokio::select! {
             () = self.accept_all(&graceful, &places) => {}
+            () = self.obey() => {}
             () = stop => {}
         }
         self.shared.log.event(&Event::Stopping);
@@ -117,6 +129,14 @@ impl Server {
         let left = graceful.count();
         if tokio::time::timeout(self.shared.limits.stop_time, graceful.shutdown()).await.is_err() {
             self.shared.log.event(&Event::CutOff(left));
+        }
+    }
+
+    /// Takes commands for ever, if it takes any.
+    async fn obey(&self) {
+        match &self.control {
+            Some(control) => control.serve(&self.shared.keeper, &self.shared.log).await,
+            None => std::future::pending().await,
         }
     }
 
