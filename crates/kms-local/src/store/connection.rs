@@ -24,6 +24,8 @@ pub(super) enum Access {
     ReadOnly,
     /// Reading a database that nobody has open for writing: no log can be made beside it here.
     Still,
+    /// Reading a database of an older schema version, which could not be brought up to date. Another process may do so.
+    Outdated,
 }
 
 /// A state of the database; another one means that something changed.
@@ -41,9 +43,24 @@ pub(super) fn open(directory: &Path, database: &Path) -> Result<(Connection, Acc
         return Err(StoreError::NotThere { path: directory.to_owned() });
     }
     files::check_directory(directory)?;
-    let (connection, access) = connect(database)?;
-    schema::check(&connection, database)?;
+    let (mut connection, mut access) = connect(database)?;
+    if schema::check(&connection, database)? < schema::VERSION {
+        access = bring_up_to_date(&mut connection, access, database)?;
+    }
     Ok((connection, access))
+}
+
+/// Brings a database of an older schema version up to date, or lets it be read where it cannot be written.
+fn bring_up_to_date(connection: &mut Connection, access: Access, database: &Path) -> Result<Access, StoreError> {
+    if access == Access::ReadWrite {
+        match schema::upgrade(connection).map_err(|error| StoreError::database(database, error)) {
+            // Keys have to open on a full disk too.
+            Err(StoreError::Full { .. } | StoreError::ReadOnly { .. }) => {}
+            upgraded => return upgraded.map(|()| access),
+        }
+    }
+    schema::pretend(connection).map_err(|error| StoreError::database(database, error))?;
+    Ok(if access == Access::Still { Access::Still } else { Access::Outdated })
 }
 
 /// Opens a database as its users will, and closes it again.
@@ -133,13 +150,13 @@ impl Access {
 
     /// Whether a change is seen by a new connection only.
     pub(super) fn must_reopen(self) -> bool {
-        self == Self::Still
+        matches!(self, Self::Still | Self::Outdated)
     }
 
     pub(super) fn check_writable(self, database: &Path) -> Result<(), StoreError> {
         match self {
             Self::ReadWrite => Ok(()),
-            Self::ReadOnly | Self::Still => {
+            Self::ReadOnly | Self::Still | Self::Outdated => {
                 Err(StoreError::ReadOnly { path: database.to_owned(), why: "it cannot be changed" })
             }
         }

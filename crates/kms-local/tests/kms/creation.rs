@@ -18,7 +18,7 @@ fn a_new_store_is_its_owner_s_alone_and_has_a_default_key() {
     }
     let status = status(&fixture.directory).unwrap();
     assert_eq!(status.default_key, Some(fixture.default_key()));
-    assert_eq!((status.keys, status.seal, status.schema_version), (1, SealKind::KeyFile, 1));
+    assert_eq!((status.keys, status.seal, status.schema_version), (1, SealKind::KeyFile, 2));
     assert_eq!((status.home_region.as_str(), status.last_backup_at), ("us-east-1", None));
     assert_eq!(status.directory, fixture.directory);
 }

@@ -19,8 +19,8 @@ fn a_newer_schema_is_refused_with_both_versions() {
     let fixture = Fixture::new();
     fixture.database().execute_batch("PRAGMA user_version = 12").unwrap();
     let refused = LocalKms::open(&fixture.directory, &mut no_passphrase).unwrap_err();
-    assert!(matches!(refused, StoreError::NewerSchema { found: 12, supported: 1, .. }), "{refused}");
-    assert!(refused.to_string().contains("schema version 12, this program knows up to 1"), "{refused}");
+    assert!(matches!(refused, StoreError::NewerSchema { found: 12, supported: 2, .. }), "{refused}");
+    assert!(refused.to_string().contains("schema version 12, this program knows up to 2"), "{refused}");
     assert!(status(&fixture.directory).is_err());
 }
 

@@ -16,3 +16,4 @@ mod read_only;
 mod sealing;
 mod states;
 mod support;
+mod upgrades;

@@ -29,7 +29,7 @@ fn open(directory: &Path) -> Result<LocalKms, StoreError> {
 }
 
 /// Lets everyone read the store, and nobody write to it but root.
-fn publish(dir: &TempDir, directory: &Path) {
+pub(crate) fn publish(dir: &TempDir, directory: &Path) {
     for path in [dir.path(), directory] {
         fs::set_permissions(path, Permissions::from_mode(0o555)).unwrap();
     }
@@ -39,7 +39,7 @@ fn publish(dir: &TempDir, directory: &Path) {
 }
 
 /// Takes the rights of root from the thread that calls it, so that permissions count.
-fn give_up_rights() {
+pub(crate) fn give_up_rights() {
     if geteuid().is_root() {
         set_thread_uid(Uid::from_raw(65534)).unwrap();
     }
