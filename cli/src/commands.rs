@@ -1,14 +1,17 @@
 //! The commands, one file each.
 
 mod cat;
+mod credentials;
 mod decrypt;
 mod encrypt;
 mod inspect;
 mod keys;
 mod kms;
+mod lock;
 #[cfg(feature = "fuse")]
 mod mount;
 mod reading;
+mod serve;
 mod status;
 mod umount;
 mod verify;

@@ -1,5 +1,7 @@
 //! Rows as typed values: strictly read, because whoever can write the file can write anything into them.
 
+mod credentials;
+
 use std::path::Path;
 use std::sync::Arc;
 
