@@ -2,6 +2,7 @@
 
 mod aws;
 mod mount;
+mod prepare;
 mod serve;
 mod verify;
 
@@ -14,6 +15,7 @@ use waxseal_envelope::AwsAccount;
 
 pub(crate) use self::aws::AwsOptions;
 pub(crate) use self::mount::{Mount, Umount};
+pub(crate) use self::prepare::Prepare;
 pub(crate) use self::serve::{CredentialsCommand, CredentialsCreate, KmsCredentials, KmsLock, KmsServe, KmsUnlock};
 pub(crate) use self::verify::Verify;
 use crate::range::Range;
@@ -73,6 +75,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Show what a file says about itself; needs no key
     Inspect(Inspect),
+    /// Make containers that hold a data key which nobody here has seen, to be filled elsewhere
+    Prepare(Prepare),
     /// Show a directory of encrypted files as ordinary files
     Mount(Mount),
     /// Unmount, and wait until everything is written
@@ -107,6 +111,9 @@ pub(crate) struct Encrypt {
     /// Cipher suite
     #[arg(long, value_name = "SUITE", value_parser = suite_parser(), default_value_t)]
     pub(crate) suite: Suite,
+    /// Fill this prepared container instead of making a new one; -k and -c are then what it has to have
+    #[arg(long, value_name = "PREPARED", conflicts_with_all = ["suite", "output", "force", "no_sync", "jobs"])]
+    pub(crate) into: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) many: Many,
     #[command(flatten)]

@@ -4,12 +4,14 @@ mod cat;
 mod credentials;
 mod decrypt;
 mod encrypt;
+mod fill;
 mod inspect;
 mod keys;
 mod kms;
 mod lock;
 #[cfg(feature = "fuse")]
 mod mount;
+mod prepare;
 mod reading;
 mod serve;
 mod status;
@@ -39,6 +41,10 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
         Command::Decrypt(args) => {
             descriptors::make_room(args.inputs.len());
             guarded(|| decrypt::run(common, &args, console))
+        }
+        Command::Prepare(args) => {
+            descriptors::make_room(args.files.len());
+            guarded(|| prepare::run(common, &args, console))
         }
         Command::Cat(args) => guarded(|| cat::run(common, &args, console)),
         Command::Verify(args) => guarded(|| verify::run(common, &args, console)),

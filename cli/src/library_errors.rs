@@ -33,6 +33,9 @@ pub(crate) fn container(error: &ContainerError, input: &Path, output: &Path) -> 
         ContainerError::Prepared => {
             of_input(Class::NotAContainer).hint("whoever prepared it has not filled it yet; there is nothing to read")
         }
+        ContainerError::Filled => {
+            of_input(Class::Output).hint("what it has is kept; 'waxseal prepare' makes another one")
+        }
         ContainerError::Damaged { offset, damage } => damaged(*offset, damage).file(input),
         ContainerError::Interrupted => of_input(Class::Damaged).hint(INTERRUPTED),
         ContainerError::ContextTooLong { .. } | ContainerError::ReservedContextName(_) => context(error),
@@ -74,6 +77,9 @@ fn damaged(offset: u64, damage: &Damage) -> CliError {
 pub(crate) fn envelope(error: &EnvelopeError, file: &Path) -> CliError {
     let built = match error {
         EnvelopeError::Container(error) => container(error, file, file),
+        EnvelopeError::PreparedForOne => {
+            CliError::usage(error.to_string()).hint("name one key with -k; the configuration's always-keys count too")
+        }
         EnvelopeError::ContextValue { .. } | EnvelopeError::ContextName { .. } => {
             CliError::new(Class::ContextMismatch, shown(&error.to_string()))
                 .hint("it is not the file you meant, or -c is wrong: 'waxseal inspect' shows its context")

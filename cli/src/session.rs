@@ -11,9 +11,9 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::{Builder, Runtime};
-use waxseal_container::{Header, Sealer};
+use waxseal_container::{CHUNK_LEN, Filling, Header, Sealer};
 use waxseal_envelope::{Envelope, EnvelopeError, NewContainer, OpenedBy, Reading};
-use waxseal_key_service::{ErrorCode, KeyId, KeyReference, KeyService, Provider};
+use waxseal_key_service::{ErrorCode, KeyArn, KeyId, KeyReference, KeyService, Provider};
 use waxseal_kms_local::Passphrase;
 
 use self::local::LazyKms;
@@ -157,6 +157,16 @@ impl<'a> Session<'a> {
     /// Has a data key made for a new container.
     pub(crate) fn make(&self, new: &NewContainer) -> Result<Sealer, EnvelopeError> {
         self.wait(self.envelope.make(new))
+    }
+
+    /// Has a data key generated that nobody here sees, for a prepared container.
+    pub(crate) fn prepare(&self, new: &NewContainer) -> Result<[u8; CHUNK_LEN], EnvelopeError> {
+        self.wait(self.envelope.prepare(new))
+    }
+
+    /// Has a prepared container's data key decrypted.
+    pub(crate) fn fill(&self, header: Header, reading: &Reading) -> Result<(Filling, KeyArn), EnvelopeError> {
+        self.wait(self.envelope.fill(header, reading))
     }
 
     /// Has a container's data key decrypted.

@@ -92,7 +92,12 @@ impl Targets {
 
 /// Whether outputs are synced.
 pub(crate) fn durability(writing: &Writing) -> Durability {
-    if writing.no_sync { Durability::Unsynced } else { Durability::Synced }
+    durability_of(writing.no_sync)
+}
+
+/// Whether outputs are synced, unless `no_sync` is asked for.
+pub(crate) fn durability_of(no_sync: bool) -> Durability {
+    if no_sync { Durability::Unsynced } else { Durability::Synced }
 }
 
 /// One output, about to be made.
@@ -131,6 +136,11 @@ impl Target {
 /// Turns a container's error into one of the command, with the names of input and output.
 pub(crate) fn failed(error: &ContainerError, input: &InputName, output: &Path) -> CliError {
     library_errors::container(error, input.label(), output)
+}
+
+/// The mode of a new file that is made from nothing.
+pub(crate) fn new_file_mode() -> Mode {
+    Mode::from_raw_mode(0o666) & !umask()
 }
 
 /// What new files may not be allowed to do; read once, before there are threads.

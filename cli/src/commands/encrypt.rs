@@ -4,13 +4,13 @@ use std::io::{Cursor, Read as _};
 use std::num::NonZeroUsize;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use waxseal_container::{ContainerError, Core, MAGIC, Sealed, Sealer, Sink, Source, Suite};
+use waxseal_container::{ContainerError, Core, MAGIC, Sealed, Source, Suite};
 use waxseal_envelope::NewContainer;
 use waxseal_key_service::{EncryptionContext, KeyReference};
 
 use crate::args::{Common, Encrypt};
 use crate::batch::{Batch, Outcome, Telling};
-use crate::commands::{jobs, keys, threads_a_file};
+use crate::commands::{fill, jobs, keys, threads_a_file};
 use crate::config::Config;
 use crate::error::{Class, CliError};
 use crate::home::Home;
@@ -26,6 +26,9 @@ use crate::target::{Targets, durability, failed};
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &Encrypt, console: &Console) -> Result<(), CliError> {
+    if let Some(prepared) = &args.into {
+        return fill::run(common, args, prepared, console);
+    }
     let inputs = InputName::parse_all(&args.inputs)?;
     let home = Home::find(common.home.as_deref())?;
     let keys = keys::for_new_files(&args.keys, &Config::load(&home)?)?;
@@ -46,7 +49,7 @@ pub(crate) fn run(common: &Common, args: &Encrypt, console: &Console) -> Result<
 }
 
 /// Parses the pairs, and refuses what no container can hold before anything is made.
-fn parse_context(pairs: &[String], suite: Suite) -> Result<EncryptionContext, CliError> {
+pub(super) fn parse_context(pairs: &[String], suite: Suite) -> Result<EncryptionContext, CliError> {
     let context = EncryptionContext::from_pairs(pairs).map_err(|error| CliError::usage(shown(&error.to_string())))?;
     Core::new(suite, context.clone(), None).map_err(|error| library_errors::context(&error))?;
     Ok(context)
@@ -82,7 +85,8 @@ impl Encryption<'_> {
         })?;
         let output = target.label().to_owned();
         target.fill(|sink| {
-            let sealed = self.seal(name, sealer, &input, sink).map_err(|error| failed(&error, name, &output))?;
+            let seal = |source: Source<'_>| sealer.seal(source, sink, self.threads);
+            let sealed = read_for(name, &input, self.console, seal).map_err(|error| failed(&error, name, &output))?;
             Ok(FileReport {
                 file: name.label().to_owned(),
                 output: None,
@@ -93,28 +97,34 @@ impl Encryption<'_> {
             })
         })
     }
+}
 
-    fn seal(&self, name: &InputName, sealer: Sealer, input: &Input, sink: Sink<'_>) -> Result<Sealed, ContainerError> {
-        let (sealed, is_container) = match input.regular {
-            // The files of /proc say that they are empty, and are not.
-            Some(regular) if regular.size > 0 => {
-                let file = CountedFile::new(&input.file, regular.size, self.console);
-                let sealed = sealer.seal(Source::File(&file), sink, self.threads)?;
-                (sealed, file.is_container())
-            }
-            _ => {
-                widen(&input.file);
-                let mut stream = CountedStream::new(&input.file, self.console);
-                let begin = peek(&mut stream, MAGIC.len()).map_err(ContainerError::Read)?;
-                let is_container = begin == MAGIC;
-                let mut stream = Cursor::new(begin).chain(stream);
-                (sealer.seal(Source::Stream(&mut stream), sink, self.threads)?, is_container)
-            }
-        };
-        if is_container {
-            let name = shown(&name.label().to_string_lossy());
-            self.console.warning(&format!("{name}: is encrypted already, and is encrypted once more"), None);
+/// Reads an input for `seal`, by position where that is possible, and warns if it is a container already.
+pub(super) fn read_for(
+    name: &InputName,
+    input: &Input,
+    console: &Console,
+    seal: impl FnOnce(Source<'_>) -> Result<Sealed, ContainerError>,
+) -> Result<Sealed, ContainerError> {
+    let (sealed, is_container) = match input.regular {
+        // The files of /proc say that they are empty, and are not.
+        Some(regular) if regular.size > 0 => {
+            let file = CountedFile::new(&input.file, regular.size, console);
+            let sealed = seal(Source::File(&file))?;
+            (sealed, file.is_container())
         }
-        Ok(sealed)
+        _ => {
+            widen(&input.file);
+            let mut stream = CountedStream::new(&input.file, console);
+            let begin = peek(&mut stream, MAGIC.len()).map_err(ContainerError::Read)?;
+            let is_container = begin == MAGIC;
+            let mut stream = Cursor::new(begin).chain(stream);
+            (seal(Source::Stream(&mut stream))?, is_container)
+        }
+    };
+    if is_container {
+        let name = shown(&name.label().to_string_lossy());
+        console.warning(&format!("{name}: is encrypted already, and is encrypted once more"), None);
     }
+    Ok(sealed)
 }

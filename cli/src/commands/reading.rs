@@ -4,8 +4,9 @@ use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use waxseal_container::{Container, ContainerError, Header, Interrupted, Opened, Sink, Source, Unlocked};
+use waxseal_container::{Container, ContainerError, Filling, Header, Interrupted, Opened, Sink, Source, Unlocked};
 use waxseal_envelope::{ContextAssertion, OpenedBy, Reading};
+use waxseal_key_service::KeyArn;
 
 use crate::args::{self, Common, PassphraseOptions};
 use crate::commands::keys;
@@ -96,6 +97,13 @@ impl<'a> Reader<'a> {
         let opened =
             self.session.open(header, &self.reading).map_err(|error| library_errors::envelope(&error, name.label()))?;
         Ok(OpenContainer { name, input, opened, reader: self })
+    }
+}
+
+impl Reader<'_> {
+    /// Has a prepared container's data key decrypted, under the same demands.
+    pub(super) fn fill(&self, header: Header, path: &Path) -> Result<(Filling, KeyArn), CliError> {
+        self.session.fill(header, &self.reading).map_err(|error| library_errors::envelope(&error, path))
     }
 }
 

@@ -95,6 +95,18 @@ impl Envelope {
         if header.state() == State::Prepared {
             return Err(ContainerError::Prepared.into());
         }
+        let (unlocked, encrypted) = self.with_data_key(header, reading, Header::unlock).await?;
+        Ok(OpenedBy { unlocked, key_arn: encrypted.key_arn, provider: encrypted.provider })
+    }
+
+    /// Has a container's data key decrypted and gives it to `act`; where `act` refuses it, the next one is tried. The
+    /// encrypted data key that it was is returned too.
+    pub(crate) async fn with_data_key<T>(
+        &self,
+        header: Header,
+        reading: &Reading,
+        act: impl Fn(Header, &DataKey) -> Result<T, ContainerError>,
+    ) -> Result<(T, EncryptedDataKey), EnvelopeError> {
         reading.context.iter().try_for_each(|assertion| assertion.check(header.core().context()))?;
         let context = header.core().key_service_context();
         let mut refusals = Vec::new();
@@ -105,11 +117,8 @@ impl Envelope {
             tried += keys.len();
             for encrypted in keys {
                 match service.decrypt_data_key(encrypted, &context).await {
-                    Ok(data_key) => match header.clone().unlock(&data_key) {
-                        Ok(unlocked) => {
-                            let (key_arn, provider) = (encrypted.key_arn.clone(), encrypted.provider);
-                            return Ok(OpenedBy { unlocked, key_arn, provider });
-                        }
+                    Ok(data_key) => match act(header.clone(), &data_key) {
+                        Ok(done) => return Ok((done, encrypted.clone())),
                         // Whoever put this key into a slot does not take the others away.
                         Err(error) => refusals.push(error.into()),
                     },
@@ -126,7 +135,7 @@ impl Envelope {
         self.services.iter().find(|service| service.provider() == provider)
     }
 
-    fn service_of(&self, key: &KeyReference) -> Result<&Arc<dyn KeyService>, EnvelopeError> {
+    pub(crate) fn service_of(&self, key: &KeyReference) -> Result<&Arc<dyn KeyService>, EnvelopeError> {
         self.service(key.provider).ok_or_else(|| refused(key, not_configured(key.provider)))
     }
 }
@@ -141,7 +150,7 @@ fn not_configured(provider: Provider) -> KeyServiceError {
     KeyServiceError::new(ErrorCode::NotFound, format!("no key service of kind {provider} is set up here"))
 }
 
-fn refused(key: &KeyReference, source: KeyServiceError) -> EnvelopeError {
+pub(crate) fn refused(key: &KeyReference, source: KeyServiceError) -> EnvelopeError {
     EnvelopeError::KeyService { key: key.to_string(), source }
 }
 

@@ -30,6 +30,9 @@ pub enum EnvelopeError {
     /// A container was to be made without a key that opens it.
     #[error("no key is named that is to open it")]
     NoKey,
+    /// A prepared container was to be made for several keys.
+    #[error("a prepared container is made for one key: nobody here sees the data key that another one would encrypt")]
+    PreparedForOne,
     /// None of the container's keys may be used: each belongs to another service or is not among those allowed.
     #[error("none of its keys may be used: {}", list(.keys))]
     NoUsableKey {

@@ -1,7 +1,8 @@
 //! Envelope encryption: where key services and containers meet.
 //!
 //! An [`Envelope`] holds the key services that there are. It makes a new container's data key with GenerateDataKey, and
-//! opens an existing container's header with Decrypt. What it gives out, a [`Sealer`](waxseal_container::Sealer) or an
+//! opens an existing container's header with Decrypt. It also makes prepared containers, whose data key nobody has seen, and
+//! has them filled. What it gives out, a [`Sealer`](waxseal_container::Sealer) or an
 //! [`Unlocked`](waxseal_container::Unlocked) header, knows no key service any more: content never waits for one.
 //!
 //! [`Fsck`] checks a container, repairs it and saves what is left of it.
@@ -12,6 +13,7 @@ mod envelope;
 mod error;
 mod fsck;
 mod lock;
+mod prepared;
 mod reading;
 
 pub use allowed::{AllowedKeys, AwsAccount, AwsAccountError, LocalKeys};
