@@ -1,6 +1,7 @@
 //! The command line's words: subcommands, options, and their help.
 
 mod aws;
+mod doctor;
 mod mount;
 mod verify;
 
@@ -12,6 +13,7 @@ use waxseal_container::Suite;
 use waxseal_envelope::AwsAccount;
 
 pub(crate) use self::aws::AwsOptions;
+pub(crate) use self::doctor::Doctor;
 pub(crate) use self::mount::{Mount, Umount};
 pub(crate) use self::verify::Verify;
 use crate::range::Range;
@@ -77,6 +79,8 @@ pub(crate) enum Command {
     Umount(Umount),
     /// Show where the keys are, how they are protected, and when they were last backed up
     Status,
+    /// Find out what works here and what does not: keys, permissions, the mount, the backup
+    Doctor(Doctor),
     /// Manage the key store
     Kms(Kms),
 }

@@ -2,6 +2,7 @@
 
 mod cat;
 mod decrypt;
+mod doctor;
 mod encrypt;
 mod inspect;
 mod keys;
@@ -37,6 +38,7 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
             descriptors::make_room(args.inputs.len());
             guarded(|| decrypt::run(common, &args, console))
         }
+        Command::Doctor(args) => guarded(|| doctor::run(common, &args, console)),
         Command::Cat(args) => guarded(|| cat::run(common, &args, console)),
         Command::Verify(args) => guarded(|| verify::run(common, &args, console)),
         Command::Kms(args) => guarded(|| kms::run(common, &args.command, console)),

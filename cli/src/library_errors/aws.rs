@@ -17,12 +17,15 @@ pub(super) fn hint(error: &KeyServiceError) -> Option<String> {
             region.as_deref().unwrap_or("no region")
         ),
         ErrorCode::InvalidArn => {
-            "the endpoint serves another region than the key's: check --endpoint-url and AWS_ENDPOINT_URL_KMS".to_owned()
+            "the endpoint serves another region than the key's: check --endpoint-url and AWS_ENDPOINT_URL_KMS"
+                .to_owned()
         }
         ErrorCode::ExpiredToken => "the login has expired: 'aws sso login', or get new credentials".to_owned(),
-        ErrorCode::NoCredentials => "log in with 'aws sso login' or 'aws configure', or say who you are with AWS_PROFILE; \
+        ErrorCode::NoCredentials => {
+            "log in with 'aws sso login' or 'aws configure', or say who you are with AWS_PROFILE; \
                                      'aws sts get-caller-identity' has to succeed"
-            .to_owned(),
+                .to_owned()
+        }
         ErrorCode::UnrecognizedClient | ErrorCode::InvalidSignature | ErrorCode::RequestExpired => {
             "check AWS_PROFILE and the access key, and this machine's clock".to_owned()
         }
