@@ -6,6 +6,6 @@ mod doctor;
 mod faults;
 pub(crate) mod moto;
 mod reaching;
-mod server;
+pub(crate) mod server;
 mod several;
 mod trust;

@@ -2,8 +2,11 @@
 
 mod aws;
 mod doctor;
+#[cfg(feature = "fuse")]
 mod mount;
 mod verify;
+#[cfg(not(feature = "fuse"))]
+mod without_mount;
 
 use std::path::PathBuf;
 
@@ -14,8 +17,11 @@ use waxseal_envelope::AwsAccount;
 
 pub(crate) use self::aws::AwsOptions;
 pub(crate) use self::doctor::Doctor;
+#[cfg(feature = "fuse")]
 pub(crate) use self::mount::{Mount, Umount};
 pub(crate) use self::verify::Verify;
+#[cfg(not(feature = "fuse"))]
+pub(crate) use self::without_mount::{Mount, Umount};
 use crate::range::Range;
 
 /// Encrypts files with envelope encryption.

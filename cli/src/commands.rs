@@ -11,6 +11,7 @@ mod kms;
 mod mount;
 mod reading;
 mod status;
+#[cfg(feature = "fuse")]
 mod umount;
 mod verify;
 
@@ -22,6 +23,7 @@ use crate::output::Console;
 use crate::{descriptors, hardening, interrupt};
 
 /// Whether the command goes on in the background, in a process of its own.
+#[cfg(feature = "fuse")]
 pub(crate) fn goes_into_the_background(cli: &Cli) -> bool {
     matches!(&cli.command, Command::Mount(args) if !args.foreground)
 }
@@ -48,10 +50,11 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
             guarded(|| mount::run(common, &args, stay, console))
         }
         #[cfg(not(feature = "fuse"))]
-        Command::Mount(_) => Err(CliError::usage("this waxseal was built without the mount")
+        Command::Mount(_) | Command::Umount(_) => Err(CliError::usage("this waxseal was built without the mount")
             .hint("use a waxseal that was built with the feature fuse; decrypt, cat and encrypt need no mount")),
         // These hold no key and make no file: nothing to protect, nothing to clean up, and they start at once.
         Command::Inspect(args) => inspect::run(&args, console),
+        #[cfg(feature = "fuse")]
         Command::Umount(args) => umount::run(&args, console),
         Command::Status => status::run(common, console),
     }

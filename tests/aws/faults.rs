@@ -42,6 +42,14 @@ fn what_passes_is_tried_again() {
 }
 
 #[test]
+fn a_late_answer_is_waited_for() {
+    let (server, world) = served();
+    server.spoil(&[Fault::Late(500)]);
+    assert_eq!(cat(&server, &world).succeeds_silently().stdout, b"content");
+    assert_eq!(server.calls(), ["Decrypt"]);
+}
+
+#[test]
 fn what_does_not_pass_is_an_error_worth_trying_again_later() {
     let (server, world) = served();
     for (fault, text) in [

@@ -14,9 +14,9 @@ use waxseal_kms_aws::{AwsKms, AwsKmsOptions};
 use crate::support::{Run, World, needed};
 
 /// The account of moto's keys.
-pub(super) const ACCOUNT: &str = "123456789012";
+pub(crate) const ACCOUNT: &str = "123456789012";
 /// The region that the program is told.
-pub(super) const REGION: &str = "eu-west-1";
+pub(crate) const REGION: &str = "eu-west-1";
 
 /// A server that runs as long as the tests.
 pub(crate) struct Moto {
@@ -53,7 +53,7 @@ impl Moto {
     }
 
     /// Where it is.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
@@ -81,13 +81,13 @@ impl Moto {
     }
 
     /// Makes a key as asked, and gives its ARN.
-    pub(super) fn made(&self, region: &str, request: &Value) -> String {
+    pub(crate) fn made(&self, region: &str, request: &Value) -> String {
         self.call(region, "CreateKey", request)["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
     }
 }
 
 /// A command line of the program that finds an AWS KMS at `endpoint`, and credentials for it.
-pub(super) fn command(world: &World, endpoint: &str, arguments: &[&str]) -> Command {
+pub(crate) fn command(world: &World, endpoint: &str, arguments: &[&str]) -> Command {
     let mut command = world.command(arguments);
     command.env("AWS_ENDPOINT_URL_KMS", endpoint).env("AWS_REGION", REGION).env("AWS_EC2_METADATA_DISABLED", "true");
     command.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE").env("AWS_SECRET_ACCESS_KEY", "secret");
@@ -95,7 +95,7 @@ pub(super) fn command(world: &World, endpoint: &str, arguments: &[&str]) -> Comm
 }
 
 /// Runs the program with an AWS KMS at `endpoint`.
-pub(super) fn run(world: &World, endpoint: &str, arguments: &[&str]) -> Run {
+pub(crate) fn run(world: &World, endpoint: &str, arguments: &[&str]) -> Run {
     Run::from(command(world, endpoint, arguments).output().unwrap())
 }
 

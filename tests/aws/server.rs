@@ -13,11 +13,13 @@ use waxseal_kms_local::{CreateOptions, LocalKms};
 
 /// Something that goes wrong with one request.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// The connection is closed before anything is answered.
     Reset,
     /// Nothing is ever answered.
     Silence,
+    /// What was asked for is answered after so many milliseconds.
+    Late(u64),
     /// The connection is closed in the middle of the answer.
     Cut,
     /// This is answered in place of what was asked for: a status and a body.
@@ -27,7 +29,7 @@ pub(super) enum Fault {
 }
 
 /// A service that ends with the tests.
-pub(super) struct Server {
+pub(crate) struct Server {
     address: String,
     key: String,
     state: Arc<State>,
@@ -61,7 +63,7 @@ struct Told {
 }
 
 impl Server {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let kms = LocalKms::create(&directory.path().join("kms"), &CreateOptions::default()).unwrap();
         let key = kms.default_key().unwrap().unwrap().to_string();
@@ -79,59 +81,59 @@ impl Server {
     }
 
     /// Where it is.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// The key as it is typed. Its account is that of an embedded KMS, so the service has to be said.
-    pub(super) fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         format!("aws:{}", self.key)
     }
 
     /// Has an operation performed, which is not counted.
-    pub(super) fn call(&self, operation: &str, request: &Value) -> Value {
+    pub(crate) fn call(&self, operation: &str, request: &Value) -> Value {
         let region = self.state.kms.home_region();
         let answer = self.state.kms.call(region, operation, request.to_string().as_bytes()).unwrap();
         if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer).unwrap() }
     }
 
     /// Makes another key, and gives it as it is typed.
-    pub(super) fn new_key(&self) -> String {
+    pub(crate) fn new_key(&self) -> String {
         format!("aws:{}", self.call("CreateKey", &json!({}))["KeyMetadata"]["Arn"].as_str().unwrap())
     }
 
     /// Spoils the next requests in this order.
-    pub(super) fn spoil(&self, faults: &[Fault]) {
+    pub(crate) fn spoil(&self, faults: &[Fault]) {
         self.told(|told| told.next.extend(faults));
     }
 
     /// Spoils all requests from now on, or none any more.
-    pub(super) fn always(&self, fault: Option<Fault>) {
+    pub(crate) fn always(&self, fault: Option<Fault>) {
         self.told(|told| told.always = fault);
     }
 
     /// Answers nothing until so many requests are under way at once.
-    pub(super) fn wait_for(&self, requests: usize) {
+    pub(crate) fn wait_for(&self, requests: usize) {
         self.told(|told| told.until = requests);
     }
 
     /// The operations that were asked for since the last time.
-    pub(super) fn calls(&self) -> Vec<String> {
+    pub(crate) fn calls(&self) -> Vec<String> {
         self.told(|told| std::mem::take(&mut told.calls))
     }
 
     /// The regions that were asked since the last time.
-    pub(super) fn regions(&self) -> Vec<String> {
+    pub(crate) fn regions(&self) -> Vec<String> {
         self.told(|told| std::mem::take(&mut told.regions))
     }
 
     /// Has a multi-Region key in these regions: whatever begins with `mrk-`.
-    pub(super) fn has_multi_region_key(&self, regions: &[&str]) {
+    pub(crate) fn has_multi_region_key(&self, regions: &[&str]) {
         self.told(|told| told.multi_region = regions.iter().map(|region| (*region).to_owned()).collect());
     }
 
     /// The most requests that were under way at once.
-    pub(super) fn most_under_way(&self) -> usize {
+    pub(crate) fn most_under_way(&self) -> usize {
         self.told(|told| told.most_under_way)
     }
 
@@ -154,6 +156,10 @@ fn serve(state: &State, mut stream: TcpStream) {
                 // Until whoever asked gives up.
                 std::io::copy(&mut reader, &mut std::io::sink()).ok();
                 return;
+            }
+            Some(Fault::Late(milliseconds)) => {
+                std::thread::sleep(Duration::from_millis(milliseconds));
+                (status, body)
             }
             Some(Fault::Answer(status, body)) => (status, body.to_owned()),
             Some(Fault::Member(name, value)) => (status, changed(&body, name, value)),
