@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::World;
 
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 14] = [
     &[],
     &["encrypt"],
     &["decrypt"],
@@ -15,6 +15,7 @@ const COMMANDS: [&[&str]; 13] = [
     &["mount"],
     &["umount"],
     &["status"],
+    &["doctor"],
     &["kms"],
     &["kms", "init"],
     &["kms", "backup"],

@@ -10,6 +10,7 @@ mod compat;
 mod concurrency;
 mod damage;
 mod disk;
+mod envelope;
 mod fsck;
 mod help;
 mod inspect;

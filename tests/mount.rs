@@ -2,6 +2,8 @@
 //!
 //! These tests need `/dev/fuse`. `WAXSEAL_TEST_SCALE=50` makes the random ones fifty times as long: see `full/README.md`.
 
+#[cfg(feature = "aws")]
+mod aws;
 mod commands;
 mod conformance;
 mod faults;

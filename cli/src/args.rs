@@ -1,10 +1,14 @@
 //! The command line's words: subcommands, options, and their help.
 
 mod aws;
+mod doctor;
+#[cfg(feature = "fuse")]
 mod mount;
 mod prepare;
 mod serve;
 mod verify;
+#[cfg(not(feature = "fuse"))]
+mod without_mount;
 
 use std::path::PathBuf;
 
@@ -14,10 +18,14 @@ use waxseal_container::Suite;
 use waxseal_envelope::AwsAccount;
 
 pub(crate) use self::aws::AwsOptions;
+pub(crate) use self::doctor::Doctor;
+#[cfg(feature = "fuse")]
 pub(crate) use self::mount::{Mount, Umount};
 pub(crate) use self::prepare::Prepare;
 pub(crate) use self::serve::{CredentialsCommand, CredentialsCreate, KmsCredentials, KmsLock, KmsServe, KmsUnlock};
 pub(crate) use self::verify::Verify;
+#[cfg(not(feature = "fuse"))]
+pub(crate) use self::without_mount::{Mount, Umount};
 use crate::range::Range;
 
 /// Encrypts files with envelope encryption.
@@ -83,6 +91,8 @@ pub(crate) enum Command {
     Umount(Umount),
     /// Show where the keys are, how they are protected, and when they were last backed up
     Status,
+    /// Find out what works here and what does not: keys, permissions, the mount, the backup
+    Doctor(Doctor),
     /// Manage the key store
     Kms(Kms),
 }

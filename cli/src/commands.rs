@@ -3,6 +3,7 @@
 mod cat;
 mod credentials;
 mod decrypt;
+mod doctor;
 mod encrypt;
 mod fill;
 mod inspect;
@@ -15,6 +16,7 @@ mod prepare;
 mod reading;
 mod serve;
 mod status;
+#[cfg(feature = "fuse")]
 mod umount;
 mod verify;
 
@@ -26,6 +28,7 @@ use crate::output::Console;
 use crate::{descriptors, hardening, interrupt};
 
 /// Whether the command goes on in the background, in a process of its own.
+#[cfg(feature = "fuse")]
 pub(crate) fn goes_into_the_background(cli: &Cli) -> bool {
     matches!(&cli.command, Command::Mount(args) if !args.foreground)
 }
@@ -46,6 +49,7 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
             descriptors::make_room(args.files.len());
             guarded(|| prepare::run(common, &args, console))
         }
+        Command::Doctor(args) => guarded(|| doctor::run(common, &args, console)),
         Command::Cat(args) => guarded(|| cat::run(common, &args, console)),
         Command::Verify(args) => guarded(|| verify::run(common, &args, console)),
         Command::Kms(args) => guarded(|| kms::run(common, &args.command, console)),
@@ -55,10 +59,11 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
             guarded(|| mount::run(common, &args, stay, console))
         }
         #[cfg(not(feature = "fuse"))]
-        Command::Mount(_) => Err(CliError::usage("this waxseal was built without the mount")
+        Command::Mount(_) | Command::Umount(_) => Err(CliError::usage("this waxseal was built without the mount")
             .hint("use a waxseal that was built with the feature fuse; decrypt, cat and encrypt need no mount")),
         // These hold no key and make no file: nothing to protect, nothing to clean up, and they start at once.
         Command::Inspect(args) => inspect::run(&args, console),
+        #[cfg(feature = "fuse")]
         Command::Umount(args) => umount::run(&args, console),
         Command::Status => status::run(common, console),
     }

@@ -9,7 +9,9 @@
 
 mod options;
 
-use std::ffi::{OsStr, OsString};
+#[cfg(feature = "fuse")]
+use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -24,6 +26,7 @@ pub(crate) struct Launch {
     /// The words of the command line, the program's name first.
     pub(crate) words: Vec<OsString>,
     /// Whether this process was started by another one of ours, which waits on our standard output.
+    #[cfg_attr(not(feature = "fuse"), expect(dead_code, reason = "only a mount goes into the background"))]
     pub(crate) in_background: bool,
 }
 
@@ -49,6 +52,7 @@ pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Called, 
 }
 
 /// The words for the process in the background, without the program's name.
+#[cfg(feature = "fuse")]
 pub(crate) fn background_words(words: &[OsString]) -> impl Iterator<Item = &OsStr> {
     std::iter::once(OsStr::new(IN_BACKGROUND)).chain(words.iter().skip(1).map(OsString::as_os_str))
 }
@@ -128,6 +132,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "fuse")]
     #[test]
     fn the_background_knows_itself_by_a_word_that_is_taken_away() {
         let words = ["waxseal", "mount", "v", "c"].map(OsString::from);

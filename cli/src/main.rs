@@ -3,11 +3,13 @@
 mod args;
 mod atomic;
 mod aws;
+#[cfg(feature = "fuse")]
 mod background;
 mod batch;
 mod commands;
 mod config;
 mod descriptors;
+#[cfg(feature = "fuse")]
 mod duration;
 mod error;
 mod hardening;
@@ -16,6 +18,7 @@ mod input;
 mod interrupt;
 mod launch;
 mod library_errors;
+#[cfg(feature = "fuse")]
 mod mounts;
 mod output;
 mod passphrase;
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Err(refusal) => return explain(&refusal),
     };
     let console = Console::for_common(&cli.common);
+    #[cfg(feature = "fuse")]
     if commands::goes_into_the_background(&cli) && !launch.in_background {
         return background::start(&launch).unwrap_or_else(|error| fail(&console, &error));
     }

@@ -176,7 +176,7 @@ impl<'a> Session<'a> {
 
     /// Runs a request. The embedded KMS answers it within the first poll, and the runtime's own waiting, which costs more
     /// than that answer, is left to those that do not.
-    fn wait<T>(&self, request: impl Future<Output = T>) -> T {
+    pub(crate) fn wait<T>(&self, request: impl Future<Output = T>) -> T {
         let mut request = pin!(request);
         let polled = {
             let _context = self.runtime.enter();
@@ -219,6 +219,12 @@ fn aws_service(options: &AwsOptions) -> Result<Option<Arc<dyn KeyService>>, CliE
 #[cfg(not(feature = "aws"))]
 fn aws_service(_options: &AwsOptions) -> Result<Option<Arc<dyn KeyService>>, CliError> {
     Ok(None)
+}
+
+/// The options of AWS KMS as they were typed, checked.
+#[cfg(feature = "aws")]
+pub(crate) fn aws_options(options: &AwsOptions) -> Result<waxseal_kms_aws::AwsKmsOptions, CliError> {
+    aws::options(options)
 }
 
 /// Requests to AWS KMS that may be under way at once.

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::moto::{REGION, moto, run};
+use super::moto::{REGION, id_of, moto, run};
+use super::server::Server;
 use crate::support::{World, noise};
 
 #[test]
@@ -26,7 +27,7 @@ fn files_are_encrypted_and_decrypted_under_a_key_of_aws_kms() {
 fn a_key_may_be_named_by_alias_and_by_id() {
     let Some(moto) = moto() else { return };
     let (world, key) = (World::new(), moto.key(REGION));
-    let id = key.rsplit('/').next().unwrap();
+    let id = id_of(&key);
     let alias = format!("alias/named-{id}");
     moto.call(REGION, "CreateAlias", &json!({ "AliasName": alias, "TargetKeyId": id }));
     world.write("f", "content");
@@ -60,46 +61,53 @@ fn an_endpoint_that_is_named_goes_before_the_environment() {
 
 #[test]
 fn a_key_that_cannot_be_used_is_refused_with_the_code_and_what_to_do() {
-    let Some(moto) = moto() else { return };
-    let world = World::new();
+    let (server, world) = (Server::new(), World::new());
     world.write("f", "content");
-    let disabled = moto.key(REGION);
-    moto.call(REGION, "DisableKey", &json!({ "KeyId": disabled }));
-    let deleted = moto.key(REGION);
-    moto.call(REGION, "ScheduleKeyDeletion", &json!({ "KeyId": deleted, "PendingWindowInDays": 7 }));
-    let missing = format!("arn:aws:kms:us-east-2:{}:key/1234abcd-12ab-34cd-56ef-1234567890ab", super::moto::ACCOUNT);
+    let (disabled, deleted) = (server.new_key(), server.new_key());
+    let arn = |key: &str| key.trim_start_matches("aws:").to_owned();
+    server.call("DisableKey", &json!({ "KeyId": arn(&disabled) }));
+    server.call("ScheduleKeyDeletion", &json!({ "KeyId": arn(&deleted), "PendingWindowInDays": 7 }));
+    let missing = "aws:arn:aws:kms:us-east-2:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab".to_owned();
     for (key, code, hint) in [
         (&disabled, "DisabledException", "hint: 'aws kms enable-key --key-id arn:"),
         (&deleted, "KMSInvalidStateException", "'aws kms cancel-key-deletion --key-id arn:"),
         (&missing, "NotFoundException", "hint: it was looked for in us-east-2"),
     ] {
-        let refused = run(&world, &moto.url(), &["encrypt", "-k", key, "f"]).fails_with(8).says(code).says(hint);
-        refused.says(&format!("caused by: kms:GenerateDataKey with {key} in ")).says(", request id ");
+        let refused = run(&world, &server.url(), &["encrypt", "-k", key, "f"]).fails_with(8).says(code).says(hint);
+        refused.says(&format!("caused by: kms:GenerateDataKey with {} in us-east-", arn(key))).says(", request id r-1");
     }
     assert_eq!(world.names(), ["f"]);
 }
 
 #[test]
 fn a_key_that_is_disabled_opens_nothing_until_it_is_enabled() {
-    let Some(moto) = moto() else { return };
-    let (world, key) = (World::new(), moto.key(REGION));
+    let (server, world) = (Server::new(), World::new());
+    let key = server.key();
     world.write("f", "content");
-    run(&world, &moto.url(), &["encrypt", "-k", &key, "f"]).succeeds_silently();
-    moto.call(REGION, "DisableKey", &json!({ "KeyId": key }));
-    run(&world, &moto.url(), &["cat", "-k", &key, "f.wax"]).fails_with(8).says("DisabledException").writes_nothing();
-    moto.call(REGION, "EnableKey", &json!({ "KeyId": key }));
-    assert_eq!(run(&world, &moto.url(), &["cat", "-k", &key, "f.wax"]).succeeds_silently().stdout, b"content");
+    run(&world, &server.url(), &["encrypt", "-k", &key, "f"]).succeeds_silently();
+    server.call("DisableKey", &json!({ "KeyId": key.trim_start_matches("aws:") }));
+    run(&world, &server.url(), &["cat", "-k", &key, "f.wax"]).fails_with(8).says("DisabledException").writes_nothing();
+    server.call("EnableKey", &json!({ "KeyId": key.trim_start_matches("aws:") }));
+    assert_eq!(run(&world, &server.url(), &["cat", "-k", &key, "f.wax"]).succeeds_silently().stdout, b"content");
 }
 
 #[test]
-fn a_multi_region_key_opens_in_the_callers_region_too() {
-    let Some(moto) = moto() else { return };
-    let (world, key) = (World::new(), moto.made("us-east-1", &json!({ "MultiRegion": true })));
+fn a_multi_region_key_opens_in_the_callers_region_or_where_its_arn_says() {
+    let (server, world) = (Server::new(), World::new());
+    let key = "arn:aws:kms:us-east-1:000000000000:key/mrk-1234abcd12ab34cd56ef1234567890ab";
+    let key = format!("aws:{key}");
+    server.has_multi_region_key(&["us-east-1", REGION]);
     world.write("f", "content");
-    run(&world, &moto.url(), &["encrypt", "-k", &key, "f"]).succeeds_silently();
-    // There is no replica in the caller's region, so it is opened where the ARN says; under its name in any region.
-    let elsewhere = key.replace("us-east-1", "ap-south-1");
-    for name in [&key, &elsewhere] {
-        assert_eq!(run(&world, &moto.url(), &["cat", "-k", name, "f.wax"]).succeeds_silently().stdout, b"content");
+    run(&world, &server.url(), &["encrypt", "-k", &key, "f"]).succeeds_silently();
+    assert_eq!(server.regions(), ["us-east-1"], "a new file is made where the ARN says");
+    // Whichever region's ARN is named: it is the same key.
+    for name in [&key, &key.replace("us-east-1", "ap-south-1")] {
+        assert_eq!(run(&world, &server.url(), &["cat", "-k", name, "f.wax"]).succeeds_silently().stdout, b"content");
+        assert_eq!(server.regions(), [REGION], "the caller's region is nearer");
     }
+    server.has_multi_region_key(&["us-east-1"]);
+    assert_eq!(run(&world, &server.url(), &["cat", "-k", &key, "f.wax"]).succeeds_silently().stdout, b"content");
+    assert_eq!(server.regions(), [REGION, "us-east-1"]);
+    server.has_multi_region_key(&[]);
+    run(&world, &server.url(), &["cat", "-k", &key, "f.wax"]).fails_with(8).says("it was looked for in us-east-1");
 }

@@ -5,24 +5,28 @@ use std::net::TcpStream;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use serde_json::{Value, json};
+use waxseal_kms_aws::{AwsKms, AwsKmsOptions};
 
 use crate::support::{Run, World, needed};
 
 /// The account of moto's keys.
-pub(super) const ACCOUNT: &str = "123456789012";
+pub(crate) const ACCOUNT: &str = "123456789012";
 /// The region that the program is told.
-pub(super) const REGION: &str = "eu-west-1";
+pub(crate) const REGION: &str = "eu-west-1";
 
 /// A server that runs as long as the tests.
-pub(super) struct Moto {
+pub(crate) struct Moto {
     address: String,
     /// The server ends when nobody holds this any more, however the tests end.
     _alive: ChildStdin,
 }
 
 /// The one server, started by the first test that needs it; none if it is not installed here.
-pub(super) fn moto() -> Option<&'static Moto> {
+pub(crate) fn moto() -> Option<&'static Moto> {
     static SERVER: OnceLock<Option<Moto>> = OnceLock::new();
     let server = SERVER.get_or_init(|| crate::support::program("moto_server").map(|_| Moto::start())).as_ref();
     if server.is_none() {
@@ -49,30 +53,41 @@ impl Moto {
     }
 
     /// Where it is.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
+    /// It as a key service, by the SDK, with credentials that nobody checks.
+    pub(crate) fn key_service(&self) -> AwsKms {
+        let credentials = Credentials::from_keys("AKIAIOSFODNN7EXAMPLE", "secret", None);
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
+        AwsKms::with(config, AwsKmsOptions { endpoint_url: Some(self.url()), ..AwsKmsOptions::default() })
+    }
+
     /// Has an operation performed.
-    pub(super) fn call(&self, region: &str, operation: &str, request: &Value) -> Value {
+    pub(crate) fn call(&self, region: &str, operation: &str, request: &Value) -> Value {
         let (status, body) = post(&self.address, region, operation, &request.to_string());
         assert_eq!(status, 200, "{operation}: {body}");
         serde_json::from_str(&body).unwrap_or_default()
     }
 
     /// Makes a key, and gives its ARN.
-    pub(super) fn key(&self, region: &str) -> String {
+    pub(crate) fn key(&self, region: &str) -> String {
         self.made(region, &json!({}))
     }
 
     /// Makes a key as asked, and gives its ARN.
-    pub(super) fn made(&self, region: &str, request: &Value) -> String {
+    pub(crate) fn made(&self, region: &str, request: &Value) -> String {
         self.call(region, "CreateKey", request)["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
     }
 }
 
 /// A command line of the program that finds an AWS KMS at `endpoint`, and credentials for it.
-pub(super) fn command(world: &World, endpoint: &str, arguments: &[&str]) -> Command {
+pub(crate) fn command(world: &World, endpoint: &str, arguments: &[&str]) -> Command {
     let mut command = world.command(arguments);
     command.env("AWS_ENDPOINT_URL_KMS", endpoint).env("AWS_REGION", REGION).env("AWS_EC2_METADATA_DISABLED", "true");
     command.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE").env("AWS_SECRET_ACCESS_KEY", "secret");
@@ -80,8 +95,13 @@ pub(super) fn command(world: &World, endpoint: &str, arguments: &[&str]) -> Comm
 }
 
 /// Runs the program with an AWS KMS at `endpoint`.
-pub(super) fn run(world: &World, endpoint: &str, arguments: &[&str]) -> Run {
+pub(crate) fn run(world: &World, endpoint: &str, arguments: &[&str]) -> Run {
     Run::from(command(world, endpoint, arguments).output().unwrap())
+}
+
+/// The key id in an ARN, which is what moto's management operations take.
+pub(crate) fn id_of(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap()
 }
 
 /// Posts a request of AWS's JSON protocol. The signature is one in form only, which is all that moto looks at.

@@ -44,9 +44,18 @@ fn can_mount() -> bool {
 impl<'a> Mounted<'a> {
     /// Mounts with these options, and returns when the mount is ready.
     pub(super) fn new(world: &'a World, options: &[&str]) -> Self {
-        let arguments = ["--json", "mount", "--foreground", VAULT, CLEAR].iter().chain(options);
+        Self::serve(world, world.command(Self::arguments(options)))
+    }
+
+    /// The command line that mounts with these options.
+    pub(super) fn arguments<'o>(options: &[&'o str]) -> Vec<&'o str> {
+        [&["--json", "mount", "--foreground", VAULT, CLEAR], options].concat()
+    }
+
+    /// Mounts with such a command line, and returns when the mount is ready.
+    pub(super) fn serve(world: &'a World, mut command: Command) -> Self {
         let log = File::options().append(true).create(true).open(world.path("log")).unwrap();
-        let mut server = world.command(arguments).stderr(log).spawn().unwrap();
+        let mut server = command.stderr(log).spawn().unwrap();
         let mut ready = String::new();
         BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();
         let mounted = Self { world, server: Some(server) };

@@ -1,7 +1,7 @@
 //! Which of a container's keys are tried.
 
 use waxseal_container::Header;
-use waxseal_key_service::{EncryptedDataKey, KeyArn, KeyId, KeyService};
+use waxseal_key_service::{EncryptedDataKey, KeyArn, KeyId, KeyReference, KeyService, Provider};
 
 use crate::{AllowedKeys, EnvelopeError};
 
@@ -23,6 +23,11 @@ pub(crate) async fn candidates<'a>(
     let mut refusals = Vec::new();
     let mut named = Vec::new();
     for key in allowed.named(provider) {
+        // A store's ids are its own: what has this id in the container is what is meant.
+        if let (Provider::Local, KeyId::Id(id)) = (provider, key) {
+            named.extend(own.iter().map(|own| &own.key_arn).find(|arn| arn.key_id() == id).cloned());
+            continue;
+        }
         match resolve(service, key).await {
             Ok(arn) => named.push(arn),
             Err(refusal) => refusals.push(refusal),
@@ -44,7 +49,7 @@ async fn resolve(service: &dyn KeyService, key: &KeyId) -> Result<KeyArn, Envelo
     match key {
         KeyId::Arn(arn) => Ok(arn.clone()),
         _ => service.resolve_key(key).await.map_err(|source| EnvelopeError::KeyService {
-            key: waxseal_key_service::KeyReference { provider: service.provider(), key: key.clone() }.to_string(),
+            key: KeyReference { provider: service.provider(), key: key.clone() }.to_string(),
             source,
         }),
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 use waxseal_container::{ContainerError, Core, Header, Sealer, State, Suite, Unlocked};
 use waxseal_key_service::{
-    DataKey, EncryptedDataKey, EncryptionContext, ErrorCode, KeyArn, KeyReference, KeyService, KeyServiceError,
+    DataKey, EncryptedDataKey, EncryptionContext, ErrorCode, KeyArn, KeyId, KeyReference, KeyService, KeyServiceError,
     Provider,
 };
 
@@ -179,6 +179,6 @@ fn decrypt_refused(encrypted: &EncryptedDataKey, source: KeyServiceError) -> Env
     match source.code() {
         // The blob and the context, which holds the file id, are both from the header.
         ErrorCode::InvalidCiphertext | ErrorCode::IncorrectKey => EnvelopeError::DataKeyRefused { key, source },
-        _ => EnvelopeError::KeyService { key: key.to_string(), source },
+        _ => refused(&KeyReference { provider: encrypted.provider, key: KeyId::Arn(key) }, source),
     }
 }

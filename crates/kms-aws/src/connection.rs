@@ -11,6 +11,7 @@ use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_kms::Client;
+use aws_sdk_kms::config::SharedHttpClient;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use waxseal_key_service::{ErrorCode, KeyArn, KeyId, KeyServiceError};
 
@@ -26,6 +27,7 @@ const MAX_CLIENTS: usize = 64;
 /// AWS KMS, in all regions.
 pub struct AwsKms {
     config: SdkConfig,
+    http_client: SharedHttpClient,
     clients: Mutex<HashMap<String, Client>>,
     limits: Limits,
     options: AwsKmsOptions,
@@ -42,13 +44,22 @@ impl AwsKms {
         let region = region.region().await;
         let config = aws_config::defaults(BehaviorVersion::latest())
             .region(region)
-            .http_client(http_client)
+            .http_client(http_client.clone())
             .timeout_config(timeouts(options.timeouts))
-            .app_name(AppName::new(concat!("waxseal-", env!("CARGO_PKG_VERSION"))).expect("it has no odd character"))
             .load()
             .await;
+        Self::over(config, http_client, options)
+    }
+
+    /// Uses a configuration of the SDK that is loaded already: its region, credentials and retries.
+    #[must_use]
+    pub fn with(config: SdkConfig, options: AwsKmsOptions) -> Self {
+        Self::over(config, http_client(), options)
+    }
+
+    fn over(config: SdkConfig, http_client: SharedHttpClient, options: AwsKmsOptions) -> Self {
         let limits = Limits::new(options.concurrency, options.requests_per_second);
-        Self { config, clients: Mutex::default(), limits, options }
+        Self { config, http_client, clients: Mutex::default(), limits, options }
     }
 
     /// The caller's region: that of the environment or of the profile.
@@ -114,6 +125,9 @@ impl AwsKms {
         }
         let mut config = aws_sdk_kms::config::Builder::from(&self.config)
             .region(Region::new(region.to_owned()))
+            .http_client(self.http_client.clone())
+            .timeout_config(timeouts(self.options.timeouts))
+            .app_name(AppName::new(concat!("waxseal-", env!("CARGO_PKG_VERSION"))).expect("it has no odd character"))
             .interceptor(NoPlainHttp);
         if let Some(url) = &self.options.endpoint_url {
             config = config.endpoint_url(url);
