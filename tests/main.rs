@@ -14,6 +14,7 @@ mod inspect;
 mod interrupts;
 mod json;
 mod keys;
+mod kms;
 mod mount;
 mod process;
 mod ranges;
