@@ -116,7 +116,7 @@ fn a_key_store_that_is_damaged_is_an_internal_failure() {
     let Some(sqlite) = needed("sqlite3") else { return };
     let world = World::with_store();
     let database = world.home().join("kms/kms.db");
-    let change = "UPDATE materials SET sealed = randomblob(length(sealed))";
+    let change = "UPDATE key_materials SET wrapped = randomblob(length(wrapped))";
     let output = Command::new(sqlite).arg(database).arg(change).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let run = generate(&world, &["--key-id", DEFAULT, "--key-spec", "AES_256"]);
