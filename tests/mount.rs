@@ -4,6 +4,7 @@
 
 mod commands;
 mod conformance;
+mod faults;
 mod fstab;
 mod fsx;
 mod keys;

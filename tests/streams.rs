@@ -97,13 +97,8 @@ fn a_full_device_as_standard_output_is_named() {
 #[test]
 fn who_types_the_input_is_told_so() {
     let world = World::with_store();
-    let line = format!("{} encrypt -o out.wax", env!("CARGO_BIN_EXE_waxseal"));
-    let mut command = Command::new("script");
-    command.args(["-qec", &line, "/dev/null"]).current_dir(world.dir()).env("WAXSEAL_HOME", world.home());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let Ok(mut child) = command.spawn() else {
-        return crate::support::skipped("script(1) is not installed");
-    };
+    let Some(mut command) = world.on_terminal("encrypt -o out.wax") else { return };
+    let mut child = command.spawn().unwrap();
     let mut stdout = child.stdout.take().unwrap();
     let mut shown = Vec::new();
     let mut byte = [0];
@@ -121,23 +116,14 @@ fn who_types_the_input_is_told_so() {
 fn a_terminal_gets_no_ciphertext_unless_it_is_asked_for() {
     let world = World::with_store();
     world.write("f", "x");
-    // script(1) gives the program a terminal as standard output.
-    let on_terminal = |arguments: &str| {
-        let line = format!("{} {arguments}", env!("CARGO_BIN_EXE_waxseal"));
-        Command::new("script")
-            .args(["-qec", &line, "/dev/null"])
-            .current_dir(world.dir())
-            .env("WAXSEAL_HOME", world.home())
-            .stdin(Stdio::null())
-            .output()
+    let run = |arguments: &str| {
+        world.on_terminal(arguments).map(|mut command| command.stdin(Stdio::null()).output().unwrap())
     };
-    let Ok(refused) = on_terminal("encrypt < f") else {
-        return crate::support::skipped("script(1) is not installed");
-    };
+    let Some(refused) = run("encrypt < f") else { return };
     assert_eq!(refused.status.code(), Some(4));
     let text = String::from_utf8_lossy(&refused.stdout);
     assert!(text.contains("standard output: is a terminal"), "{text}");
-    let allowed = on_terminal("encrypt f -o -").unwrap();
+    let allowed = run("encrypt f -o -").unwrap();
     assert_eq!(allowed.status.code(), Some(0));
     assert!(allowed.stdout.len() > 4000);
     fs::remove_file(world.path("f")).unwrap();

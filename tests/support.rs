@@ -77,15 +77,24 @@ impl World {
 
     /// A command line of the program, with nothing in its environment but the home.
     pub(crate) fn command<I: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Command {
-        // Whoever runs the tests may ignore signals (nohup does), and a program inherits that.
-        let mut command = Command::new("/usr/bin/env");
-        command.arg("--default-signal=HUP,INT,TERM,QUIT,XFSZ").arg(env!("CARGO_BIN_EXE_waxseal"));
-        command.args(arguments).current_dir(self.dir()).env_clear();
+        let mut command = with_default_signals();
+        command.arg(env!("CARGO_BIN_EXE_waxseal")).args(arguments).current_dir(self.dir()).env_clear();
         command.env("WAXSEAL_HOME", self.home()).env("PATH", "/usr/bin:/bin");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // SAFETY: setsid(2) may be called between fork and exec.
         unsafe { command.pre_exec(leave_the_terminal) };
         command
+    }
+
+    /// A command line of the program, as a shell reads it, on a terminal of its own: what is written to it is typed, and what
+    /// it writes is shown. None, said loudly, where script(1) is missing.
+    pub(crate) fn on_terminal(&self, arguments: &str) -> Option<Command> {
+        let mut command = with_default_signals();
+        command.arg(needed("script")?).arg("-qec");
+        command.arg(format!("{} {arguments}", env!("CARGO_BIN_EXE_waxseal"))).arg("/dev/null");
+        command.current_dir(self.dir()).env("WAXSEAL_HOME", self.home());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        Some(command)
     }
 
     /// Runs the program without input.
@@ -220,6 +229,14 @@ pub(crate) fn noise(length: usize, seed: u64) -> Vec<u8> {
     }
     bytes.truncate(length);
     bytes
+}
+
+/// Starts what follows with the signals that a program begins with: whoever runs the tests may ignore some (nohup does, and
+/// so does a shell in the background), and a program inherits that.
+fn with_default_signals() -> Command {
+    let mut command = Command::new("/usr/bin/env");
+    command.arg("--default-signal=HUP,INT,TERM,QUIT,XFSZ");
+    command
 }
 
 /// Says loudly that a test could not run here, and fails where everything has to run.

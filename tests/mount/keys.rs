@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::process::{Command, Stdio};
 
 use super::support::{CLEAR, Mounted, VAULT, eventually, is_mounted, mountable};
-use crate::support::{World, names_in, skipped};
+use crate::support::{World, names_in};
 
 /// A world whose key store is sealed by the passphrase `horse`.
 fn sealed() -> Option<World> {
@@ -73,14 +72,9 @@ fn a_passphrase_comes_from_a_file_or_a_command_and_a_wrong_one_mounts_nothing() 
 #[test]
 fn a_passphrase_is_typed_before_the_mount_leaves_the_terminal() {
     let Some(world) = sealed() else { return };
-    let line = format!("{} mount {VAULT} {CLEAR}", env!("CARGO_BIN_EXE_waxseal"));
-    let terminal = || {
-        let mut command = Command::new("script");
-        command.args(["-qec", &line, "/dev/null"]).current_dir(world.dir()).env("WAXSEAL_HOME", world.home());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
-    };
     for (typed, code, mounted) in [("house\r", 8, false), ("\u{3}", 130, false), ("horse\r", 0, true)] {
-        let Ok(mut child) = terminal() else { return skipped("script(1) is not installed") };
+        let Some(mut terminal) = world.on_terminal(&format!("mount {VAULT} {CLEAR}")) else { return };
+        let mut child = terminal.spawn().unwrap();
         let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let (mut shown, mut byte) = (Vec::new(), [0]);
         while !shown.ends_with(b"Passphrase of the key store: ") {

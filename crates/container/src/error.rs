@@ -17,6 +17,9 @@ pub enum ContainerError {
     /// A container that holds a data key, but no content yet.
     #[error("a prepared container: it has a data key, and nothing has been written into it yet")]
     Prepared,
+    /// A container that has content already, and so cannot be filled.
+    #[error("it has content already: a prepared container is filled once")]
+    Filled,
     /// The container was changed by something else than a Waxseal writer, or belongs to another key.
     #[error("{damage} (at byte {offset})")]
     Damaged {

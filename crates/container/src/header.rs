@@ -80,9 +80,7 @@ impl Header {
             VERSION => {}
             newer => return Err(ContainerError::NewerVersion(newer)),
         }
-        let preamble: [u8; PREAMBLE_LEN] = bytes[..PREAMBLE_LEN].try_into().expect("16 of 2048 bytes");
-        let tag: [u8; TAG_LEN] = bytes[TAG_AT..SALT_AT].try_into().expect("32 of 2048 bytes");
-        let body_salt: [u8; 32] = bytes[SALT_AT..CORE_AT].try_into().expect("32 of 2048 bytes");
+        let (preamble, tag, body_salt) = fields(bytes);
         match preamble[9] {
             PREPARED if tag != [0; 32] || body_salt != [0; 32] => {
                 return Err(malformed(9, "prepared, but with the traces of content"));
@@ -118,22 +116,32 @@ impl Header {
     ) -> Result<([u8; HEADER_LEN], ContentKeys), ContainerError> {
         let core_bytes = core.encode();
         let mut bytes = [0; HEADER_LEN];
-        bytes[..8].copy_from_slice(&MAGIC);
-        bytes[8] = VERSION;
-        bytes[9] = FILLED;
-        let core_len = u16::try_from(core_bytes.len()).expect("a core with a bounded context is below 1024 bytes");
-        bytes[10..12].copy_from_slice(&core_len.to_le_bytes());
-        let mut body_salt = [0; 32];
-        getrandom::fill(&mut body_salt).map_err(ContainerError::Random)?;
-        bytes[SALT_AT..CORE_AT].copy_from_slice(&body_salt);
-        bytes[CORE_AT..CORE_AT + core_bytes.len()].copy_from_slice(&core_bytes);
+        lay_out_core(&mut bytes, FILLED, &core_bytes);
         slots::encode(keys, &mut bytes[slot_area(core_bytes.len())])?;
+        let keys = lay_out_tag(&mut bytes, &core, &core_bytes, data_key)?;
+        Ok((bytes, keys))
+    }
 
-        let preamble: [u8; PREAMBLE_LEN] = bytes[..PREAMBLE_LEN].try_into().expect("16 of 2048 bytes");
-        let schedule = KeySchedule::new(data_key, core.file_id(), &body_salt, &preamble, &core_bytes);
-        let tag = schedule.header_tag(&preamble, &body_salt, &core_bytes).finalize().into_bytes();
-        bytes[TAG_AT..SALT_AT].copy_from_slice(&tag);
-        Ok((bytes, schedule.content_keys(core.suite())))
+    /// Builds the header of a prepared container.
+    pub(crate) fn create_prepared(core: &Core, keys: &[EncryptedDataKey]) -> Result<[u8; HEADER_LEN], ContainerError> {
+        let core_bytes = core.encode();
+        let mut bytes = [0; HEADER_LEN];
+        lay_out_core(&mut bytes, PREPARED, &core_bytes);
+        slots::encode(keys, &mut bytes[slot_area(core_bytes.len())])?;
+        Ok(bytes)
+    }
+
+    /// Builds what makes a filled header of this prepared one: its bytes up to the key slots, which stay as they are.
+    pub(crate) fn create_filled(self, data_key: &DataKey) -> Result<(FilledHead, Unlocked), ContainerError> {
+        if self.state() == State::Filled {
+            return Err(ContainerError::Filled);
+        }
+        let mut bytes = [0; HEADER_LEN];
+        lay_out_core(&mut bytes, FILLED, &self.core_bytes);
+        let keys = lay_out_tag(&mut bytes, &self.core, &self.core_bytes, data_key)?;
+        let (preamble, tag, body_salt) = fields(&bytes);
+        let len = slot_area(self.core_bytes.len()).start;
+        Ok((FilledHead { bytes, len }, Unlocked::new(Self { preamble, tag, body_salt, ..self }, keys)))
     }
 
     /// Whether the container has content.
@@ -192,7 +200,12 @@ pub struct Unlocked {
 impl Unlocked {
     /// A header with the keys that were derived together with its tag.
     pub(crate) fn new(header: Header, keys: ContentKeys) -> Self {
-        Self { header: Arc::new(header), keys: Arc::new(keys) }
+        Self::of(header, Arc::new(keys))
+    }
+
+    /// The same, with keys that somebody else has too.
+    pub(crate) fn of(header: Header, keys: Arc<ContentKeys>) -> Self {
+        Self { header: Arc::new(header), keys }
     }
 
     /// The verified header.
@@ -200,6 +213,54 @@ impl Unlocked {
     pub fn header(&self) -> &Header {
         &self.header
     }
+}
+
+/// The bytes of a header up to its key slots.
+#[derive(Debug)]
+pub(crate) struct FilledHead {
+    bytes: [u8; HEADER_LEN],
+    len: usize,
+}
+
+impl FilledHead {
+    /// They lie at the beginning of the file.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+/// Writes preamble and core.
+fn lay_out_core(bytes: &mut [u8; HEADER_LEN], state: u8, core_bytes: &[u8]) {
+    bytes[..8].copy_from_slice(&MAGIC);
+    bytes[8] = VERSION;
+    bytes[9] = state;
+    let core_len = u16::try_from(core_bytes.len()).expect("a core with a bounded context is below 1024 bytes");
+    bytes[10..12].copy_from_slice(&core_len.to_le_bytes());
+    bytes[CORE_AT..CORE_AT + core_bytes.len()].copy_from_slice(core_bytes);
+}
+
+/// Draws a body salt, writes it and the tag, and derives the content keys.
+fn lay_out_tag(
+    bytes: &mut [u8; HEADER_LEN],
+    core: &Core,
+    core_bytes: &[u8],
+    data_key: &DataKey,
+) -> Result<ContentKeys, ContainerError> {
+    getrandom::fill(&mut bytes[SALT_AT..CORE_AT]).map_err(ContainerError::Random)?;
+    let (preamble, _, body_salt) = fields(bytes);
+    let schedule = KeySchedule::new(data_key, core.file_id(), &body_salt, &preamble, core_bytes);
+    let tag = schedule.header_tag(&preamble, &body_salt, core_bytes).finalize().into_bytes();
+    bytes[TAG_AT..SALT_AT].copy_from_slice(&tag);
+    Ok(schedule.content_keys(core.suite()))
+}
+
+/// Preamble, tag and body salt.
+fn fields(bytes: &[u8; HEADER_LEN]) -> ([u8; PREAMBLE_LEN], [u8; TAG_LEN], [u8; 32]) {
+    (
+        bytes[..PREAMBLE_LEN].try_into().expect("16 of 2048 bytes"),
+        bytes[TAG_AT..SALT_AT].try_into().expect("32 of 2048 bytes"),
+        bytes[SALT_AT..CORE_AT].try_into().expect("32 of 2048 bytes"),
+    )
 }
 
 /// The bytes of the header that both key slots take: from the core's end, aligned to 8, to the end of the header, in two

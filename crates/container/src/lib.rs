@@ -38,4 +38,4 @@ pub use random::Container;
 pub use read::{Interrupted, Opened};
 pub use suite::{Suite, UnknownSuite};
 pub use survey::{Holds, InFlight, Interruption, Loss, Survey};
-pub use write::{Sealed, Sealer};
+pub use write::{Filling, Sealed, Sealer};

@@ -11,6 +11,7 @@ mod editing;
 mod full;
 mod hostile;
 mod in_place;
+mod prepared;
 mod round_trips;
 mod surveys;
 mod tampering;

@@ -1,10 +1,14 @@
 //! Writing whole containers: streams and files, in one pass (SPEC.md, "Writing a whole container").
 
 mod create;
+mod fill;
 mod input;
+
+pub use self::fill::Filling;
 
 use std::io::Write;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use waxseal_key_service::{DataKey, EncryptedDataKey};
 
@@ -23,7 +27,13 @@ use self::input::{Filler, Job, Producer};
 #[derive(Debug)]
 pub struct Sealer {
     header: [u8; HEADER_LEN],
-    keys: ContentKeys,
+    content: Content,
+}
+
+/// What encrypts the content.
+#[derive(Debug)]
+struct Content {
+    keys: Arc<ContentKeys>,
 }
 
 /// What was written.
@@ -42,7 +52,7 @@ impl Sealer {
     /// The encrypted data keys do not fit the header; there are no random bytes.
     pub fn new(core: Core, keys: &[EncryptedDataKey], data_key: &DataKey) -> Result<Self, ContainerError> {
         let (header, keys) = Header::create(core, keys, data_key)?;
-        Ok(Self { header, keys })
+        Ok(Self { header, content: Content { keys: Arc::new(keys) } })
     }
 
     /// Encrypts everything from `source` into `sink`, on up to `threads` threads.
@@ -55,94 +65,80 @@ impl Sealer {
     /// Reading or writing fails; a file shrinks while it is read; there are no random bytes. What was written by then is
     /// no container.
     pub fn seal(self, source: Source<'_>, sink: Sink<'_>, threads: NonZeroUsize) -> Result<Sealed, ContainerError> {
-        let (mut producer, filler) = input::open(source)?;
-        let mut job = Job::first(producer.first_capacity());
-        producer.produce(&mut job)?;
-        filler.fill(&mut job)?;
-        let first = self.seal_first_chunks(&mut job)?;
-        if job.is_last {
-            return self.write_small(sink, &first, &mut job);
-        }
+        let begun = self.content.begin(source)?;
         match sink {
-            Sink::Stream(output) => self.seal_stream(producer, filler, output, &first, &mut job, threads),
-            Sink::File(output) => self.seal_file(producer, filler, output, &first, &mut job, threads),
+            Sink::Stream(output) => self.seal_stream(begun, output, threads),
+            Sink::File(output) => self.content.seal_file(begun, output, threads, |job| self.write_head(output, job)),
             Sink::Discard => Err(ContainerError::Write(std::io::ErrorKind::Unsupported.into())),
         }
     }
 
-    /// Writes front to back: the root goes out before the length is known.
+    /// Writes front to back: the root goes out before the length is known, unless there is one group only.
     fn seal_stream(
         &self,
-        producer: Producer<'_>,
-        filler: Filler<'_>,
+        begun: Begun<'_>,
         output: &mut (dyn Write + Send),
-        first: &First,
-        job: &mut Job,
         threads: NonZeroUsize,
     ) -> Result<Sealed, ContainerError> {
-        self.seal_first_table(first, job, STREAM, FreshnessHash::default());
+        let Begun { producer, filler, mut job, first } = begun;
+        let mut written = job.plaintext_end();
+        let len = if job.is_last { written } else { STREAM };
+        self.content.seal_first_table(&first, &mut job, len, FreshnessHash::default());
         output.write_all(job.with_header(&self.header)).map_err(ContainerError::Write)?;
-        let mut written = 0;
-        let consume = |job: &mut Job| {
-            written = job.plaintext_end();
-            output.write_all(job.region()).map_err(ContainerError::Write)
-        };
-        self.seal_groups(producer, filler, Ids::Zero, threads, |_| Ok(()), consume)?;
+        if !job.is_last {
+            let consume = |job: &mut Job| {
+                written = job.plaintext_end();
+                output.write_all(job.region()).map_err(ContainerError::Write)
+            };
+            self.content.seal_groups(producer, filler, Ids::Zero, threads, |_| Ok(()), consume)?;
+        }
         output.flush().map_err(ContainerError::Write)?;
         Ok(Sealed::of(written))
-    }
-
-    /// Writes each group to its place, and the root last.
-    fn seal_file(
-        &self,
-        producer: Producer<'_>,
-        filler: Filler<'_>,
-        output: &dyn WriteAt,
-        first: &First,
-        job: &mut Job,
-        threads: NonZeroUsize,
-    ) -> Result<Sealed, ContainerError> {
-        let (mut written, mut hash) = (0, FreshnessHash::default());
-        let write =
-            |job: &mut Job| output.write_all_at(job.region(), job.group.table_offset()).map_err(ContainerError::Write);
-        let consume = |job: &mut Job| {
-            self.keys.toggle_table(&mut hash, job.group.0, job.id);
-            written = job.plaintext_end();
-            Ok(())
-        };
-        self.seal_groups(producer, filler, Ids::Random, threads, write, consume)?;
-        self.seal_first_table(first, job, written, hash);
-        self.write_head(output, job)?;
-        Ok(Sealed::of(written))
-    }
-
-    /// Writes a container of one group: its length is known, whatever the sink.
-    fn write_small(&self, sink: Sink<'_>, first: &First, job: &mut Job) -> Result<Sealed, ContainerError> {
-        let length = job.plaintext_end();
-        self.seal_first_table(first, job, length, FreshnessHash::default());
-        match sink {
-            Sink::Stream(output) => {
-                output
-                    .write_all(job.with_header(&self.header))
-                    .and_then(|()| output.flush())
-                    .map_err(ContainerError::Write)?;
-            }
-            Sink::File(output) => self.write_head(output, job)?,
-            Sink::Discard => {}
-        }
-        Ok(Sealed::of(length))
     }
 
     /// Writes header and group 0 at the beginning of a file, as one write: they lie side by side.
     fn write_head(&self, output: &dyn WriteAt, job: &mut Job) -> Result<(), ContainerError> {
         output.write_all_at(job.with_header(&self.header), 0).map_err(ContainerError::Write)
     }
+}
 
-    /// Encrypts group 0's chunks. Its table is sealed when the length is known.
-    fn seal_first_chunks(&self, job: &mut Job) -> Result<First, ContainerError> {
+impl Content {
+    /// Reads and encrypts what belongs into group 0.
+    fn begin<'a>(&self, source: Source<'a>) -> Result<Begun<'a>, ContainerError> {
+        let (mut producer, filler) = input::open(source)?;
+        let mut job = Job::first(producer.first_capacity());
+        producer.produce(&mut job)?;
+        filler.fill(&mut job)?;
         let random = draw(job.chunks().len().div_ceil(CHUNK_LEN))?;
+        // Its table is sealed when the length is known.
         let entries = seal_chunks(&self.keys, job.group, job.chunks(), &random);
-        Ok(First { entries, random })
+        Ok(Begun { producer, filler, job, first: First { entries, random } })
+    }
+
+    /// Writes each group to its place, and group 0 last, which `write_first` does.
+    fn seal_file(
+        &self,
+        begun: Begun<'_>,
+        output: &dyn WriteAt,
+        threads: NonZeroUsize,
+        write_first: impl FnOnce(&mut Job) -> Result<(), ContainerError>,
+    ) -> Result<Sealed, ContainerError> {
+        let Begun { producer, filler, mut job, first } = begun;
+        let (mut written, mut hash) = (job.plaintext_end(), FreshnessHash::default());
+        if !job.is_last {
+            let write = |job: &mut Job| {
+                output.write_all_at(job.region(), job.group.table_offset()).map_err(ContainerError::Write)
+            };
+            let consume = |job: &mut Job| {
+                self.keys.toggle_table(&mut hash, job.group.0, job.id);
+                written = job.plaintext_end();
+                Ok(())
+            };
+            self.seal_groups(producer, filler, Ids::Random, threads, write, consume)?;
+        }
+        self.seal_first_table(&first, &mut job, written, hash);
+        write_first(&mut job)?;
+        Ok(Sealed::of(written))
     }
 
     fn seal_first_table(&self, first: &First, job: &mut Job, len: u64, hash: FreshnessHash) {
@@ -179,6 +175,14 @@ impl Sealed {
     fn of(plaintext_len: u64) -> Self {
         Self { plaintext_len, file_size: file_size(plaintext_len) }
     }
+}
+
+/// A container whose group 0 has been read and encrypted.
+struct Begun<'a> {
+    producer: Producer<'a>,
+    filler: Filler<'a>,
+    job: Job,
+    first: First,
 }
 
 /// What group 0 waits with until the length is known: the entries of its chunks, and the randomness for its table.

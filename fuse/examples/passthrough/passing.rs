@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use fuser::{Errno, FileAttr, FileHandle, Generation, INodeNo};
 use rustix::fs::{Mode, OFlags, RawDir, SeekFrom};
 
+use crate::faults::{Fault, Faults};
 use crate::tree::{Tree, attributes, kind, lock, status, told};
 
 /// Bytes of directory entries that are asked for at once.
@@ -22,6 +24,7 @@ const ENTRIES_LEN: usize = 16 << 10;
 #[derive(Debug)]
 pub(crate) struct Passthrough {
     pub(crate) tree: Tree,
+    faults: Faults,
     files: RwLock<HashMap<u64, Arc<File>>>,
     listings: Mutex<HashMap<u64, Arc<Mutex<Listing>>>>,
     last: AtomicU64,
@@ -48,9 +51,9 @@ pub(crate) struct Entry {
 
 impl Passthrough {
     /// Serves a directory.
-    pub(crate) fn new(directory: &Path) -> io::Result<Self> {
+    pub(crate) fn new(directory: &Path, faults: Faults) -> io::Result<Self> {
         let tree = Tree::new(directory)?;
-        Ok(Self { tree, files: RwLock::default(), listings: Mutex::default(), last: AtomicU64::new(0) })
+        Ok(Self { tree, faults, files: RwLock::default(), listings: Mutex::default(), last: AtomicU64::new(0) })
     }
 
     /// An open file.
@@ -109,8 +112,30 @@ impl Passthrough {
         Ok(attributes(node, &found))
     }
 
+    /// Writes to an open file, and returns how many bytes that were.
+    pub(crate) fn write(&self, handle: FileHandle, data: &[u8], offset: u64) -> Result<usize, Errno> {
+        let data = match self.faults.of("write") {
+            Some(Fault::Error) => return Err(Errno::EIO),
+            Some(Fault::Half) => &data[..data.len().div_ceil(2)],
+            None => data,
+        };
+        Ok(self.file(handle)?.write_at(data, offset)?)
+    }
+
+    /// Waits for the disk.
+    pub(crate) fn sync(&self, handle: FileHandle, data_only: bool) -> Result<(), Errno> {
+        if self.faults.of("sync").is_some() {
+            return Err(Errno::EIO);
+        }
+        let file = self.file(handle)?;
+        Ok(if data_only { file.sync_data() } else { file.sync_all() }?)
+    }
+
     /// Sets the length of an open file, or of what lies at its name.
     pub(crate) fn truncate(&self, node: INodeNo, handle: Option<FileHandle>, size: u64) -> Result<(), Errno> {
+        if self.faults.of("truncate").is_some() {
+            return Err(Errno::EIO);
+        }
         match handle.and_then(|handle| self.file(handle).ok()) {
             Some(file) => rustix::fs::ftruncate(&*file, size).map_err(told),
             None => {

@@ -253,7 +253,7 @@ impl Filesystem for Passthrough {
         _owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        match self.file(handle).and_then(|file| Ok(file.write_at(data, offset)?)) {
+        match self.write(handle, data, offset) {
             Ok(length) => reply.written(u32::try_from(length).unwrap_or(u32::MAX)),
             Err(error) => reply.error(error),
         }
@@ -281,8 +281,7 @@ impl Filesystem for Passthrough {
     }
 
     fn fsync(&self, _request: &Request, _node: INodeNo, handle: FileHandle, data_only: bool, reply: ReplyEmpty) {
-        let sync = |file: Arc<File>| Ok(if data_only { file.sync_data() } else { file.sync_all() }?);
-        empty(self.file(handle).and_then(sync), reply);
+        empty(self.sync(handle, data_only), reply);
     }
 
     fn opendir(&self, _request: &Request, node: INodeNo, _flags: OpenFlags, reply: ReplyOpen) {

@@ -91,6 +91,24 @@ pub(super) enum Operation {
 }
 
 impl Operation {
+    /// What is opened for it by its path.
+    pub(super) fn opens(&self) -> impl Iterator<Item = &str> {
+        let (first, second) = match self {
+            Self::Replace { path, .. } | Self::Append { path, .. } | Self::Open { path, .. } => (Some(path), None),
+            Self::Write { target, .. }
+            | Self::Truncate { target, .. }
+            | Self::Read { target, .. }
+            | Self::Allocate { target, .. }
+            | Self::Sync { target } => match target {
+                Target::Path(path) => (Some(path), None),
+                Target::Open(_) => (None, None),
+            },
+            Self::CopyRange { from, to, .. } => (Some(from), Some(to)),
+            _ => (None, None),
+        };
+        first.into_iter().chain(second).map(String::as_str)
+    }
+
     /// Draws one. Names are few, so that operations meet.
     pub(super) fn random(random: &mut Random) -> Self {
         match random.below(46) {

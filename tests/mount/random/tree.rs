@@ -2,7 +2,9 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{
+    FileExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink,
+};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
@@ -59,7 +61,9 @@ impl Tree {
         self.carry_out(operation).map(Seen).map_err(|error| error.raw_os_error().unwrap_or(0))
     }
 
-    /// Whether it is something that a mount does not do (SEMANTICS.md, "Names" and "Extended attributes").
+    /// Whether it is something that a mount does not do (SEMANTICS.md, "Names" and "Extended attributes"), or something that
+    /// is no matter of the file system: how a fifo is opened depends on who has it open, and the programs that tests beside
+    /// this one start have all that is open here until they are executed.
     pub(super) fn is_left_out(&self, operation: &Operation) -> bool {
         let is_file = |path: &str| self.root.join(path).symlink_metadata().ok().map(|metadata| metadata.is_file());
         match operation {
@@ -70,8 +74,12 @@ impl Tree {
             Operation::SetAttribute { path, .. } | Operation::RemoveAttribute { path, .. } => {
                 is_file(path) == Some(false)
             }
-            _ => false,
+            _ => operation.opens().any(|path| self.is_fifo(path)),
         }
+    }
+
+    fn is_fifo(&self, path: &str) -> bool {
+        self.root.join(path).metadata().is_ok_and(|metadata| metadata.file_type().is_fifo())
     }
 
     fn carry_out(&mut self, operation: &Operation) -> io::Result<Vec<u8>> {

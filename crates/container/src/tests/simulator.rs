@@ -264,8 +264,8 @@ impl Choices {
             }
         }
         image.truncate(size);
-        // Page 0 was made in one write: where one half of it is missing, the other is as well.
-        if !has_page_zero(&image) {
+        // A new file's page 0 was made in one write: where one half of it is missing, the other is as well.
+        if self.base.is_empty() && !has_page_zero(&image) {
             let there = image.len().min(4096);
             image[..there].fill(0);
         }

@@ -6,6 +6,7 @@ use crate::error::ContainerError;
 use crate::geometry::{CHUNK_LEN, GroupIndex, HEADER_LEN};
 use crate::header::{Header, Unlocked};
 use crate::io::Backing;
+use crate::keys::ContentKeys;
 use crate::suite::TABLE_NONCE_LEN;
 use crate::table::{Entry, Kind, Root, Table};
 
@@ -19,22 +20,30 @@ impl Sealer {
     /// # Errors
     /// Writing fails; there are no random bytes. What was written by then is no container.
     pub fn create<B: Backing>(self, backing: B) -> Result<Editor<B>, ContainerError> {
-        let root = Root { generation: 0, hash: [0; 16], settled: false, len: 0, floor: 0, high: 0 };
-        let table = Table {
-            kind: Kind::Root(root),
-            next: 0,
-            undo_next: None,
-            end: 0,
-            entries: vec![Entry::HOLE; GroupIndex::ROOT.chunks()],
-            undo: Vec::new(),
-        };
-        let mut nonce = [0; TABLE_NONCE_LEN];
-        getrandom::fill(&mut nonce).map_err(ContainerError::Random)?;
+        let (root, table, half) = empty(&self.content.keys)?;
         let mut page = [0; CHUNK_LEN];
         page[..HEADER_LEN].copy_from_slice(&self.header);
-        table.seal(&self.keys, GroupIndex::ROOT, &nonce, &mut page[HEADER_LEN..]);
+        page[HEADER_LEN..].copy_from_slice(&half);
         backing.write_all_at(&page, 0).map_err(ContainerError::Write)?;
-        let unlocked = Unlocked::new(Header::parse(&self.header)?, self.keys);
+        let unlocked = Unlocked::of(Header::parse(&self.header)?, self.content.keys);
         Ok(Editor::of_new(unlocked, backing, root, table))
     }
+}
+
+/// The root of an empty, unsettled container, its table, and that table's bytes in page 0.
+pub(super) fn empty(keys: &ContentKeys) -> Result<(Root, Table, [u8; CHUNK_LEN - HEADER_LEN]), ContainerError> {
+    let root = Root { generation: 0, hash: [0; 16], settled: false, len: 0, floor: 0, high: 0 };
+    let table = Table {
+        kind: Kind::Root(root),
+        next: 0,
+        undo_next: None,
+        end: 0,
+        entries: vec![Entry::HOLE; GroupIndex::ROOT.chunks()],
+        undo: Vec::new(),
+    };
+    let mut nonce = [0; TABLE_NONCE_LEN];
+    getrandom::fill(&mut nonce).map_err(ContainerError::Random)?;
+    let mut half = [0; CHUNK_LEN - HEADER_LEN];
+    table.seal(keys, GroupIndex::ROOT, &nonce, &mut half);
+    Ok((root, table, half))
 }
