@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed, and says where")]
 
 mod attributes;
+#[cfg(feature = "aws")]
+mod aws;
 mod batch;
 mod compat;
 mod concurrency;
@@ -15,6 +17,7 @@ mod interrupts;
 mod json;
 mod keys;
 mod kms;
+#[cfg(feature = "fuse")]
 mod mount;
 mod process;
 mod ranges;

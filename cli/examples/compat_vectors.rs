@@ -160,8 +160,8 @@ impl<'a> Maker<'a> {
 
     fn seal(&self, plan: &Plan, plaintext: &[u8], form: &str) -> Result<()> {
         let Plan { suite, context, .. } = plan;
-        let key = "alias/default".parse()?;
-        let new = NewContainer { key, context: context.clone(), suite: *suite, created: Some(1_700_000_000) };
+        let keys = vec!["alias/default".parse()?];
+        let new = NewContainer { keys, context: context.clone(), suite: *suite, created: Some(1_700_000_000) };
         let sealer: Sealer = self.runtime.block_on(self.envelope.make(&new))?;
         let mut file = File::create_new(self.path(plan))?;
         let sink = if form == "streamed" { Sink::Stream(&mut file) } else { Sink::File(&file) };

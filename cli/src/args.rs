@@ -1,5 +1,6 @@
 //! The command line's words: subcommands, options, and their help.
 
+mod aws;
 mod mount;
 mod verify;
 
@@ -8,7 +9,9 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use waxseal_container::Suite;
+use waxseal_envelope::AwsAccount;
 
+pub(crate) use self::aws::AwsOptions;
 pub(crate) use self::mount::{Mount, Umount};
 pub(crate) use self::verify::Verify;
 use crate::range::Range;
@@ -86,14 +89,16 @@ FILE becomes FILE.wax; the original stays. Several inputs with -o need a directo
 Examples:
   waxseal encrypt report.pdf
   waxseal encrypt -c project=apollo *.csv -o vault/
+  waxseal encrypt -k alias/default -k arn:aws:kms:eu-west-1:111122223333:key/... report.pdf
   pg_dump db | waxseal encrypt -o db.sql.wax")]
 pub(crate) struct Encrypt {
     /// Files to encrypt
     #[arg(value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
-    /// KMS key that protects the data keys: key id, ARN or alias [default: alias/default]
+    /// KMS key that opens the files: key id, ARN or alias; repeated, each of them opens them
+    /// [default: alias/default]
     #[arg(short, long = "key", value_name = "KEY")]
-    pub(crate) key: Option<String>,
+    pub(crate) keys: Vec<String>,
     /// Bind the file to this pair; it is stored in the clear and can be insisted on later
     #[arg(short, long = "context", value_name = "NAME=VALUE")]
     pub(crate) context: Vec<String>,
@@ -104,6 +109,8 @@ pub(crate) struct Encrypt {
     pub(crate) many: Many,
     #[command(flatten)]
     pub(crate) writing: Writing,
+    #[command(flatten)]
+    pub(crate) aws: AwsOptions,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseOptions,
 }
@@ -175,15 +182,21 @@ pub(crate) struct Inspect {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Opening")]
 pub(crate) struct Reading {
-    /// Open only with this KMS key: key id, ARN or alias (repeatable) [default: any key of the store]
+    /// Open only with this KMS key: key id, ARN or alias (repeatable) [default: any key of the store, and keys
+    /// of AWS KMS that the configuration trusts]
     #[arg(short, long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
+    /// Open with any key of AWS KMS that belongs to this account (repeatable)
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(crate) discovery: Vec<AwsAccount>,
     /// Insist on this pair, or on a pair of this name, in the file's encryption context (repeatable)
     #[arg(short, long = "context", value_name = "NAME[=VALUE]")]
     pub(crate) context: Vec<String>,
     /// Read an interrupted container as far as it was certainly written
     #[arg(long)]
     pub(crate) recover: bool,
+    #[command(flatten)]
+    pub(crate) aws: AwsOptions,
 }
 
 /// How an output file is written.
@@ -204,7 +217,8 @@ pub(crate) struct Writing {
 /// How several inputs are worked on.
 #[derive(Debug, Args)]
 pub(crate) struct Many {
-    /// Work on this many files at once [default: the number of cores]
+    /// Work on this many files at once [default: the number of cores, or what --kms-concurrency allows where keys
+    /// of AWS KMS are used]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
 }

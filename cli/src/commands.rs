@@ -4,7 +4,9 @@ mod cat;
 mod decrypt;
 mod encrypt;
 mod inspect;
+mod keys;
 mod kms;
+#[cfg(feature = "fuse")]
 mod mount;
 mod reading;
 mod status;
@@ -13,7 +15,6 @@ mod verify;
 
 use std::num::NonZeroUsize;
 
-use self::mount::Stay;
 use crate::args::{Cli, Command, Many};
 use crate::error::CliError;
 use crate::output::Console;
@@ -39,10 +40,14 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
         Command::Cat(args) => guarded(|| cat::run(common, &args, console)),
         Command::Verify(args) => guarded(|| verify::run(common, &args, console)),
         Command::Kms(args) => guarded(|| kms::run(common, &args.command, console)),
+        #[cfg(feature = "fuse")]
         Command::Mount(args) => {
-            let stay = if args.foreground { Stay::Foreground } else { Stay::Background };
+            let stay = if args.foreground { mount::Stay::Foreground } else { mount::Stay::Background };
             guarded(|| mount::run(common, &args, stay, console))
         }
+        #[cfg(not(feature = "fuse"))]
+        Command::Mount(_) => Err(CliError::usage("this waxseal was built without the mount")
+            .hint("use a waxseal that was built with the feature fuse; decrypt, cat and encrypt need no mount")),
         // These hold no key and make no file: nothing to protect, nothing to clean up, and they start at once.
         Command::Inspect(args) => inspect::run(&args, console),
         Command::Umount(args) => umount::run(&args, console),
@@ -60,10 +65,11 @@ pub(crate) fn guarded(command: impl FnOnce() -> Result<(), CliError>) -> Result<
 /// Most threads that one command starts by itself: memory is bounded by their number, and disks are full before.
 const MAX_THREADS: usize = 16;
 
-/// How many files are worked on at once: as asked, else one a core.
-fn jobs(many: &Many) -> NonZeroUsize {
+/// How many files are worked on at once: as asked, else one a core; or as many as requests to key services can be under
+/// way, because a thread that waits for an answer leaves its core to others.
+fn jobs(many: &Many, requests_at_once: usize) -> NonZeroUsize {
     let asked = many.jobs.and_then(|jobs| NonZeroUsize::new(jobs.into()));
-    asked.unwrap_or_else(cores)
+    asked.unwrap_or_else(|| cores().max(NonZeroUsize::new(requests_at_once).unwrap_or(NonZeroUsize::MIN)))
 }
 
 /// How many threads work on each of `count` files: the cores are shared among those that are worked on at once.

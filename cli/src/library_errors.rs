@@ -1,5 +1,8 @@
 //! From the libraries' errors to exit codes, words and advice: one match for each of their enums.
 
+#[cfg(feature = "aws")]
+mod aws;
+
 use std::path::Path;
 
 use waxseal_container::{ContainerError, Damage};
@@ -78,11 +81,12 @@ pub(crate) fn envelope(error: &EnvelopeError, file: &Path) -> CliError {
         EnvelopeError::NoUsableKey { keys } => no_usable_key(keys, error),
         EnvelopeError::KeyService { key, source } if source.code() == ErrorCode::NotFound => {
             match key.parse::<KeyArn>() {
-                Ok(arn) => made_by_another_store(&arn),
-                Err(_) => key_service(source),
+                Ok(arn) if arn.provider() == Provider::Local => made_by_another_store(&arn),
+                Ok(_) | Err(_) => key_service(source),
             }
         }
         EnvelopeError::KeyService { source, .. } => key_service(source),
+        EnvelopeError::NoKey => CliError::usage(error.to_string()),
         EnvelopeError::DataKeyRefused { source, .. } => {
             CliError::new(Class::Damaged, shown(&error.to_string())).caused_by(Some(source)).hint(USE_A_COPY)
         }
@@ -100,10 +104,17 @@ pub(crate) fn envelope(error: &EnvelopeError, file: &Path) -> CliError {
 
 fn no_usable_key(keys: &[(Provider, KeyArn)], error: &EnvelopeError) -> CliError {
     let built = CliError::new(Class::KeyRefused, shown(&error.to_string()));
-    if keys.iter().any(|(provider, _)| *provider == Provider::Local) {
-        built.hint("-k names other keys: leave it out, or name one of these if you trust it")
-    } else {
-        built.hint("they are keys of AWS KMS, which this version cannot use")
+    let aws: Vec<&str> =
+        keys.iter().filter(|(provider, _)| *provider == Provider::Aws).map(|(_, arn)| arn.as_str()).collect();
+    match aws.first() {
+        None => built.hint("-k names other keys: leave it out, or name one of these if you trust it"),
+        Some(_) if cfg!(not(feature = "aws")) => {
+            built.hint("keys of AWS KMS need a waxseal that was built with the feature aws")
+        }
+        // The name is the file's own word. Nobody is asked about it until somebody says that it is right.
+        Some(arn) => built.hint(format!(
+            "if you trust it, -k {arn}; or for all files, in config.toml ('waxseal doctor' says where): trusted-keys = {aws:?}",
+        )),
     }
 }
 
@@ -118,8 +129,17 @@ pub(crate) fn key_service(error: &KeyServiceError) -> CliError {
         return store(store_error);
     }
     let class = if error.code().is_transient() { Class::KeyUnavailable } else { Class::KeyRefused };
-    let built = CliError::new(class, format!("the key service refused: {}", shown(&error.to_string())))
+    let failed = match error.code() {
+        ErrorCode::Unreachable | ErrorCode::NoCredentials => "cannot be asked",
+        ErrorCode::InvalidAnswer => "answers wrongly",
+        _ => "refused",
+    };
+    let built = CliError::new(class, format!("the key service {failed}: {}", shown(&error.to_string())))
         .caused_by(std::error::Error::source(error));
+    #[cfg(feature = "aws")]
+    if let Some(hint) = aws::hint(error) {
+        return built.hint(hint);
+    }
     match error.code() {
         ErrorCode::Disabled => built.hint("the key has to be enabled again before it can be used"),
         ErrorCode::InvalidState => built.hint("the key's deletion has to be cancelled before it can be used"),

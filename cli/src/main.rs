@@ -6,6 +6,7 @@ mod aws;
 mod background;
 mod batch;
 mod commands;
+mod config;
 mod descriptors;
 mod duration;
 mod error;

@@ -15,8 +15,8 @@ pub(crate) struct FileReport {
     pub(crate) output: Option<PathBuf>,
     /// Size of the plaintext that was read or written.
     pub(crate) plaintext_bytes: u64,
-    /// The KMS key that protects the file's data key.
-    pub(crate) key_arn: Option<String>,
+    /// The KMS keys that open a file that was made; the one that opened a file that was read.
+    pub(crate) keys: Vec<String>,
     /// The encryption context, in the order of its names.
     pub(crate) context: Vec<(String, String)>,
     /// What only this command says.
@@ -51,7 +51,7 @@ impl FileReport {
             text.push_str(&shown(&output.to_string_lossy()));
         }
         text.push_str(&format!(": {verb}, {} bytes", self.plaintext_bytes));
-        if let Some(key) = &self.key_arn {
+        for key in &self.keys {
             text.push_str(&format!(", key {}", shown(key)));
         }
         for (name, value) in &self.context {
@@ -70,7 +70,8 @@ impl FileReport {
             "file": self.file.to_string_lossy(),
             "output": self.output.as_ref().map(|output| output.to_string_lossy()),
             "plaintext_bytes": self.plaintext_bytes,
-            "key_arn": self.key_arn,
+            "key_arn": self.keys.first(),
+            "key_arns": self.keys,
             "context": context_json(self.context.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
         });
         if let Some(members) = object.as_object_mut() {

@@ -1,22 +1,23 @@
 //! The key services of a command: opened when one is first needed, once, whatever the number of files and threads.
 
-use std::path::{Path, PathBuf};
+#[cfg(feature = "aws")]
+mod aws;
+mod local;
+
+use std::path::Path;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
-use async_trait::async_trait;
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::{Builder, Runtime};
 use waxseal_container::{Header, Sealer};
 use waxseal_envelope::{Envelope, EnvelopeError, NewContainer, OpenedBy, Reading};
-use waxseal_key_service::{
-    DataKey, EncryptedDataKey, EncryptionContext, ErrorCode, GeneratedDataKey, KeyArn, KeyId, KeyReference, KeyService,
-    KeyServiceError, Provider,
-};
-use waxseal_kms_local::{CreateOptions, LocalKms, Opened, Passphrase};
+use waxseal_key_service::{ErrorCode, KeyId, KeyReference, KeyService, Provider};
+use waxseal_kms_local::Passphrase;
 
-use crate::args::{Common, PassphraseOptions};
+use self::local::LazyKms;
+use crate::args::{AwsOptions, PassphraseOptions};
 use crate::error::{Class, CliError};
 use crate::home::Home;
 use crate::library_errors;
@@ -33,77 +34,107 @@ pub(crate) enum Missing {
     Refuse,
 }
 
+/// How far the requests of a command may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// To the embedded KMS only, which answers at once.
+    Machine,
+    /// To AWS KMS too: others go on while some wait.
+    Network,
+}
+
+/// What a session is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup<'a> {
+    /// Where state is.
+    pub(crate) home: &'a Home,
+    /// Where the passphrase of the store comes from.
+    pub(crate) passphrase: &'a PassphraseOptions,
+    /// How AWS KMS is spoken to.
+    pub(crate) aws: &'a AwsOptions,
+    /// What is done if there is no key store yet.
+    pub(crate) missing: Missing,
+    /// How far requests may go.
+    pub(crate) reach: Reach,
+}
+
 /// The key services of a command, with what it takes to call them.
 #[derive(Debug)]
 pub(crate) struct Session<'a> {
     runtime: Runtime,
     envelope: Envelope,
     local: Arc<LazyKms>,
-    resolved: OnceLock<Result<KeyArn, CliError>>,
+    resolved: OnceLock<Result<Vec<KeyReference>, CliError>>,
     console: &'a Console,
 }
 
+/// Threads on which the requests run that do not answer at once.
+const WORKERS: usize = 2;
+
 impl<'a> Session<'a> {
-    /// Prepares a session; nothing is opened yet.
-    pub(crate) fn new(
-        common: &Common,
-        passphrase: &PassphraseOptions,
-        missing: Missing,
-        console: &'a Console,
-    ) -> Result<Self, CliError> {
-        Self::with(tokio::runtime::Builder::new_current_thread(), common, passphrase, missing, console)
+    /// Prepares a session; nothing is opened yet, and no configuration of AWS is read.
+    pub(crate) fn new(setup: &Setup<'_>, console: &'a Console) -> Result<Self, CliError> {
+        match setup.reach {
+            Reach::Machine => Self::with(Builder::new_current_thread(), setup, console),
+            Reach::Network => Self::serving(setup, console),
+        }
     }
 
-    /// Prepares a session that goes on answering while the threads of a mount ask: requests run on `workers` of its own.
-    pub(crate) fn serving(
-        common: &Common,
-        passphrase: &PassphraseOptions,
-        missing: Missing,
-        workers: usize,
-        console: &'a Console,
-    ) -> Result<Self, CliError> {
-        let mut builder = tokio::runtime::Builder::new_multi_thread();
-        builder.worker_threads(workers).thread_name("keys");
-        Self::with(builder, common, passphrase, missing, console)
+    /// Prepares a session that goes on answering while threads ask: requests run on workers of its own.
+    pub(crate) fn serving(setup: &Setup<'_>, console: &'a Console) -> Result<Self, CliError> {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(WORKERS).thread_name("keys").enable_all();
+        Self::with(builder, setup, console)
     }
 
-    fn with(
-        mut builder: tokio::runtime::Builder,
-        common: &Common,
-        passphrase: &PassphraseOptions,
-        missing: Missing,
-        console: &'a Console,
-    ) -> Result<Self, CliError> {
+    fn with(mut builder: Builder, setup: &Setup<'_>, console: &'a Console) -> Result<Self, CliError> {
         let runtime = builder.build().map_err(|error| CliError::system(Class::Other, "cannot start", &error))?;
-        let local = Arc::new(LazyKms {
-            directory: Home::find(common.home.as_deref())?.kms(),
-            passphrase: store_passphrase(passphrase),
-            missing,
-            opened: OnceLock::new(),
-            told: AtomicBool::new(false),
-        });
-        let envelope = Envelope::new(vec![Arc::clone(&local) as Arc<dyn KeyService>]);
+        let local = Arc::new(LazyKms::new(setup.home.kms(), store_passphrase(setup.passphrase), setup.missing));
+        // In this order they are asked for the key of a file.
+        let services = [Some(Arc::clone(&local) as Arc<dyn KeyService>), aws_service(setup.aws)?];
+        let envelope = Envelope::new(services.into_iter().flatten().collect());
         Ok(Self { runtime, envelope, local, resolved: OnceLock::new(), console })
     }
 
-    /// The key that new containers are made under: found once, the same for all of them.
-    pub(crate) fn resolve(&self, reference: &KeyReference) -> Result<KeyArn, CliError> {
-        self.resolved.get_or_init(|| self.find(reference)).clone()
+    /// The keys that new containers are made under, by their ARNs: found once, the same for all of them.
+    pub(crate) fn resolve(&self, keys: &[KeyReference]) -> Result<&[KeyReference], CliError> {
+        let resolved = self.resolved.get_or_init(|| self.find_all(keys));
+        resolved.as_deref().map_err(Clone::clone)
+    }
+
+    /// Finds keys; one that is named twice is found once.
+    pub(crate) fn find_all(&self, keys: &[KeyReference]) -> Result<Vec<KeyReference>, CliError> {
+        let mut found = Vec::with_capacity(keys.len());
+        for key in keys {
+            let key = self.find(key)?;
+            if !found.contains(&key) {
+                found.push(key);
+            }
+        }
+        Ok(found)
     }
 
     /// Finds a key, and opens the key store for that if it is not open yet.
-    pub(crate) fn find(&self, reference: &KeyReference) -> Result<KeyArn, CliError> {
-        if reference.provider != Provider::Local {
-            return Err(CliError::new(Class::KeyRefused, format!("{reference}: keys of AWS KMS cannot be used yet"))
-                .hint("name a key of the embedded KMS, or leave -k out")
-                .fatal());
-        }
-        let resolved = self.wait(self.local.resolve_key(&reference.key));
+    pub(crate) fn find(&self, reference: &KeyReference) -> Result<KeyReference, CliError> {
+        let Some(service) = self.envelope.service(reference.provider) else {
+            return Err(CliError::new(
+                Class::KeyRefused,
+                format!("{reference}: this waxseal was built without AWS KMS"),
+            )
+            .hint("name a key of the embedded KMS, or use a waxseal that was built with the feature aws")
+            .fatal());
+        };
+        let resolved = self.wait(service.resolve_key(&reference.key));
         self.tell();
-        resolved.map_err(|error| {
-            let source = library_errors::key_service(&error);
-            if error.code() == ErrorCode::NotFound { self.name_regions(source, reference) } else { source }.fatal()
-        })
+        match resolved {
+            Ok(arn) => Ok(KeyReference { provider: reference.provider, key: KeyId::Arn(arn) }),
+            Err(error) => {
+                let source = library_errors::key_service(&error);
+                let is_local = reference.provider == Provider::Local;
+                let missing = is_local && error.code() == ErrorCode::NotFound;
+                Err(if missing { self.name_regions(source, reference) } else { source }.fatal())
+            }
+        }
     }
 
     /// Opens the key store now, where it would be opened by the first request: a passphrase is asked for now.
@@ -119,7 +150,7 @@ impl<'a> Session<'a> {
     }
 
     /// Where requests run that do not answer at once. It ends with the session.
-    pub(crate) fn runtime(&self) -> Handle {
+    pub(crate) fn runtime(&self) -> tokio::runtime::Handle {
         self.runtime.handle().clone()
     }
 
@@ -168,83 +199,28 @@ impl<'a> Session<'a> {
     }
 }
 
-/// The embedded KMS, opened by the first call to it: what fails before needs no store, no passphrase, and makes none.
-#[derive(Debug)]
-struct LazyKms {
-    directory: PathBuf,
-    passphrase: Source,
-    missing: Missing,
-    opened: OnceLock<Result<LocalKms, CliError>>,
-    /// Whether the store was made by this process, and nobody has been told yet.
-    told: AtomicBool,
+/// AWS KMS, to be set up when it is first needed.
+#[cfg(feature = "aws")]
+fn aws_service(options: &AwsOptions) -> Result<Option<Arc<dyn KeyService>>, CliError> {
+    Ok(Some(Arc::new(aws::LazyAws::new(aws::options(options)?))))
 }
 
-impl LazyKms {
-    fn open(&self) -> Result<&LocalKms, KeyServiceError> {
-        // The error would be the same for every file, so it ends a batch.
-        let opened = self.opened.get_or_init(|| self.try_open().map_err(CliError::fatal));
-        opened.as_ref().map_err(|error| {
-            KeyServiceError::new(ErrorCode::KeyUnavailable, "The key store cannot be opened.")
-                .with_source(error.clone())
-        })
-    }
-
-    fn try_open(&self) -> Result<LocalKms, CliError> {
-        let mut passphrase = || ask(&self.passphrase, Purpose::Open).map_err(Into::into);
-        let opened = match self.missing {
-            Missing::Refuse => LocalKms::open(&self.directory, &mut passphrase).map(Opened::Existing),
-            Missing::Create => LocalKms::open_or_create(&self.directory, &CreateOptions::default(), &mut passphrase),
-        };
-        let opened = opened.map_err(|error| library_errors::store(&error))?;
-        if let Opened::Created(_) = &opened {
-            self.told.store(true, Ordering::Relaxed);
-        }
-        Ok(opened.into_kms())
-    }
+/// There is none.
+#[cfg(not(feature = "aws"))]
+fn aws_service(_options: &AwsOptions) -> Result<Option<Arc<dyn KeyService>>, CliError> {
+    Ok(None)
 }
 
-#[async_trait]
-impl KeyService for LazyKms {
-    fn provider(&self) -> Provider {
-        Provider::Local
-    }
+/// Requests to AWS KMS that may be under way at once.
+#[cfg(feature = "aws")]
+pub(crate) fn concurrency(options: &AwsOptions) -> usize {
+    options.kms_concurrency.map_or(waxseal_kms_aws::AwsKmsOptions::CONCURRENCY.get(), usize::from)
+}
 
-    async fn resolve_key(&self, key: &KeyId) -> Result<KeyArn, KeyServiceError> {
-        KeyService::resolve_key(self.open()?, key).await
-    }
-
-    async fn generate_data_key(
-        &self,
-        key: &KeyId,
-        context: &EncryptionContext,
-    ) -> Result<GeneratedDataKey, KeyServiceError> {
-        KeyService::generate_data_key(self.open()?, key, context).await
-    }
-
-    async fn generate_data_key_without_plaintext(
-        &self,
-        key: &KeyId,
-        context: &EncryptionContext,
-    ) -> Result<EncryptedDataKey, KeyServiceError> {
-        KeyService::generate_data_key_without_plaintext(self.open()?, key, context).await
-    }
-
-    async fn encrypt_data_key(
-        &self,
-        key: &KeyId,
-        context: &EncryptionContext,
-        data_key: &DataKey,
-    ) -> Result<EncryptedDataKey, KeyServiceError> {
-        KeyService::encrypt_data_key(self.open()?, key, context, data_key).await
-    }
-
-    async fn decrypt_data_key(
-        &self,
-        encrypted: &EncryptedDataKey,
-        context: &EncryptionContext,
-    ) -> Result<DataKey, KeyServiceError> {
-        KeyService::decrypt_data_key(self.open()?, encrypted, context).await
-    }
+/// There are none.
+#[cfg(not(feature = "aws"))]
+pub(crate) fn concurrency(_options: &AwsOptions) -> usize {
+    1
 }
 
 /// Where the passphrase of the store comes from.

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use clap::Args;
 use waxseal_container::Suite;
+use waxseal_envelope::AwsAccount;
 
-use super::{PassphraseOptions, suite_parser};
+use super::{AwsOptions, PassphraseOptions, suite_parser};
 use crate::duration::parse_duration;
 
 /// `waxseal mount`.
@@ -51,10 +52,13 @@ pub(crate) struct Mount {
     /// Cipher suite of new files
     #[arg(long, value_name = "SUITE", value_parser = suite_parser(), default_value_t)]
     pub(crate) suite: Suite,
-    /// Open only with this KMS key, and make new files under the first one named: key id, ARN or alias
-    /// (repeatable) [default: any key of the store opens, alias/default makes]
+    /// Open only with this KMS key, and make new files for each that is named: key id, ARN or alias (repeatable)
+    /// [default: any key of the store and keys of AWS KMS that the configuration trusts open, alias/default makes]
     #[arg(short, long = "key", value_name = "KEY", help_heading = "Opening")]
     pub(crate) keys: Vec<String>,
+    /// Open with any key of AWS KMS that belongs to this account (repeatable)
+    #[arg(long, value_name = "ACCOUNT", help_heading = "Opening")]
+    pub(crate) discovery: Vec<AwsAccount>,
     /// Insist on this pair, or on a pair of this name, in each file's encryption context, and bind new files to the
     /// pairs that have a value (repeatable)
     #[arg(short, long = "context", value_name = "NAME[=VALUE]", help_heading = "Opening")]
@@ -62,6 +66,8 @@ pub(crate) struct Mount {
     /// Let nobody run programs from the mount
     #[arg(long, hide = true)]
     pub(crate) noexec: bool,
+    #[command(flatten)]
+    pub(crate) aws: AwsOptions,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseOptions,
 }

@@ -7,7 +7,7 @@ use waxseal_container::Sink;
 
 use crate::args::{Cat, Common};
 use crate::commands::cores;
-use crate::commands::reading::Reader;
+use crate::commands::reading::{Opening, Reader};
 use crate::error::{Class, CliError};
 use crate::input::{Input, InputName};
 use crate::output::Console;
@@ -20,7 +20,7 @@ pub(crate) fn run(common: &Common, args: &Cat, console: &Console) -> Result<(), 
         return Err(CliError::usage("--range takes one file").hint("run it once for each file"));
     }
     console.stdout_carries_data();
-    let reader = Reader::new(common, &args.reading, &args.passphrase, cores(), console)?;
+    let reader = Reader::new(Opening::new(common, &args.reading, &args.passphrase)?, cores(), console)?;
     for file in &args.files {
         let name = InputName::parse(file);
         let written = write(&reader, &name, args);

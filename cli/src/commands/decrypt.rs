@@ -2,7 +2,7 @@
 
 use crate::args::{Common, Decrypt};
 use crate::batch::{Batch, Telling};
-use crate::commands::reading::Reader;
+use crate::commands::reading::{Opening, Reader};
 use crate::commands::{jobs, threads_a_file};
 use crate::error::CliError;
 use crate::input::{Input, InputName};
@@ -14,9 +14,9 @@ use crate::target::{Targets, durability};
 pub(crate) fn run(common: &Common, args: &Decrypt, console: &Console) -> Result<(), CliError> {
     let inputs = InputName::parse_all(&args.inputs)?;
     let targets = Targets::plan(&inputs, &args.writing, Direction::Decrypt, console)?;
-    let jobs = jobs(&args.many);
-    let threads = threads_a_file(inputs.len(), jobs);
-    let reader = Reader::new(common, &args.reading, &args.passphrase, threads, console)?;
+    let opening = Opening::new(common, &args.reading, &args.passphrase)?;
+    let jobs = jobs(&args.many, opening.requests_at_once());
+    let reader = Reader::new(opening, threads_a_file(inputs.len(), jobs), console)?;
     let batch = Batch::new(console, durability(&args.writing), "decrypted", Telling::Verbose);
     batch.run(&inputs, jobs, |name| {
         let input = Input::open(name)?;

@@ -6,48 +6,43 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use waxseal_container::{ContainerError, Core, MAGIC, Sealed, Sealer, Sink, Source, Suite};
 use waxseal_envelope::NewContainer;
-use waxseal_key_service::{EncryptionContext, KeyId, KeyReference};
+use waxseal_key_service::{EncryptionContext, KeyReference};
 
 use crate::args::{Common, Encrypt};
 use crate::batch::{Batch, Outcome, Telling};
-use crate::commands::{jobs, threads_a_file};
-use crate::error::CliError;
+use crate::commands::{jobs, keys, threads_a_file};
+use crate::config::Config;
+use crate::error::{Class, CliError};
+use crate::home::Home;
 use crate::input::{Input, InputName, peek};
 use crate::library_errors;
 use crate::output::Console;
 use crate::place::Direction;
 use crate::report::{Details, FileReport};
-use crate::session::{Missing, Session};
+use crate::session::{Missing, Session, Setup};
 use crate::shown::shown;
 use crate::stream::{CountedFile, CountedStream, widen};
 use crate::target::{Targets, durability, failed};
 
-/// The key that new containers are made under unless another is named.
-pub(super) const DEFAULT_KEY: &str = "alias/default";
-
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &Encrypt, console: &Console) -> Result<(), CliError> {
     let inputs = InputName::parse_all(&args.inputs)?;
-    let jobs = jobs(&args.many);
+    let home = Home::find(common.home.as_deref())?;
+    let keys = keys::for_new_files(&args.keys, &Config::load(&home)?)?;
+    let reach = keys::reach_of(&keys);
+    let jobs = jobs(&args.many, keys::requests_at_once(reach, &args.aws));
+    let setup = Setup { home: &home, passphrase: &args.passphrase, aws: &args.aws, missing: Missing::Create, reach };
     let encryption = Encryption {
-        key: parse_key(args.key.as_deref().unwrap_or(DEFAULT_KEY))?,
+        keys,
         context: parse_context(&args.context, args.suite)?,
         suite: args.suite,
         targets: Targets::plan(&inputs, &args.writing, Direction::Encrypt, console)?,
-        session: Session::new(common, &args.passphrase, Missing::Create, console)?,
+        session: Session::new(&setup, console)?,
         threads: threads_a_file(inputs.len(), jobs),
         console,
     };
     let batch = Batch::new(console, durability(&args.writing), "encrypted", Telling::Verbose);
     batch.run(&inputs, jobs, |input| encryption.encrypt(input).map_err(|error| error.file(input.label())))
-}
-
-/// Parses a key as it was typed.
-pub(super) fn parse_key(text: &str) -> Result<KeyReference, CliError> {
-    text.parse().map_err(|error: waxseal_key_service::KeyIdError| {
-        CliError::usage(shown(&error.to_string()))
-            .hint("-k takes a key id, a key ARN, or an alias such as alias/default")
-    })
 }
 
 /// Parses the pairs, and refuses what no container can hold before anything is made.
@@ -59,7 +54,7 @@ fn parse_context(pairs: &[String], suite: Suite) -> Result<EncryptionContext, Cl
 
 /// Everything that the inputs of one command share.
 struct Encryption<'a> {
-    key: KeyReference,
+    keys: Vec<KeyReference>,
     context: EncryptionContext,
     suite: Suite,
     targets: Targets,
@@ -73,14 +68,18 @@ impl Encryption<'_> {
         let input = Input::open(name)?;
         let target = self.targets.open(name, &input)?;
         input.say_if_typed(self.console);
-        let key_arn = self.session.resolve(&self.key)?;
+        let keys = self.session.resolve(&self.keys)?;
         let new = NewContainer {
-            key: KeyReference { provider: key_arn.provider(), key: KeyId::Arn(key_arn.clone()) },
+            keys: keys.to_vec(),
             context: self.context.clone(),
             suite: self.suite,
             created: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
         };
-        let sealer = self.session.make(&new).map_err(|error| library_errors::envelope(&error, name.label()))?;
+        let sealer = self.session.make(&new).map_err(|error| {
+            let error = library_errors::envelope(&error, name.label());
+            // All files have the same keys and context: what is refused for one of them is refused for all.
+            if matches!(error.class(), Class::KeyRefused | Class::Usage) { error.fatal() } else { error }
+        })?;
         let output = target.label().to_owned();
         target.fill(|sink| {
             let sealed = self.seal(name, sealer, &input, sink).map_err(|error| failed(&error, name, &output))?;
@@ -88,7 +87,7 @@ impl Encryption<'_> {
                 file: name.label().to_owned(),
                 output: None,
                 plaintext_bytes: sealed.plaintext_len,
-                key_arn: Some(key_arn.to_string()),
+                keys: keys.iter().map(|key| key.key.to_string()).collect(),
                 context: self.context.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
                 details: Details::default(),
             })

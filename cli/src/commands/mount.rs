@@ -11,24 +11,22 @@ use rustix::fs::Mode;
 use rustix::process::umask;
 use serde_json::{Value, json};
 use waxseal_container::Core;
-use waxseal_envelope::{ContextAssertion, NewContainer, Reading};
+use waxseal_envelope::{ContextAssertion, LocalKeys, NewContainer, Reading};
 use waxseal_fuse::{Level, Log, MountError, Options};
-use waxseal_key_service::{ContextError, EncryptionContext, KeyId, KeyReference};
+use waxseal_key_service::{ContextError, EncryptionContext, KeyReference};
 
 use self::log::MountLog;
 use self::place::Place;
 use self::stop::{Ending, Signals};
 use crate::args::{Common, Mount};
-use crate::commands::encrypt::{DEFAULT_KEY, parse_key};
+use crate::commands::keys;
+use crate::config::Config;
 use crate::error::{Class, CliError};
 use crate::home::Home;
 use crate::output::Console;
-use crate::session::{Missing, Session};
+use crate::session::{Missing, Reach, Session, Setup};
 use crate::shown::shown;
 use crate::{background, descriptors, library_errors, mounts};
-
-/// Threads on which requests to key services run that do not answer at once.
-const KEY_WORKERS: usize = 2;
 
 /// Where a mount goes on when it is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +39,14 @@ pub(crate) enum Stay {
 
 /// Mounts, and returns when it is unmounted and everything is written.
 pub(crate) fn run(common: &Common, args: &Mount, stay: Stay, console: &Console) -> Result<(), CliError> {
-    let demands = Demands::parse(args)?;
     let home = Home::find(common.home.as_deref())?;
+    let demands = Demands::parse(args, &Config::load(&home)?)?;
     let place = Place::take(args, &home.kms(), console)?;
     let log: Arc<dyn Log> = Arc::new(open_log(common, args, stay)?);
     let missing = if args.read_only { Missing::Refuse } else { Missing::Create };
-    let session = Session::serving(common, &args.passphrase, missing, KEY_WORKERS, console)?;
+    let reach = Reach::Network;
+    let setup = Setup { home: &home, passphrase: &args.passphrase, aws: &args.aws, missing, reach };
+    let session = Session::new(&setup, console)?;
     let options = Options {
         read_only: args.read_only,
         allow_other: args.allow_other,
@@ -124,13 +124,18 @@ fn open_log(common: &Common, args: &Mount, stay: Stay) -> Result<MountLog, CliEr
 /// What is demanded of files that are opened, and given to those that are made.
 struct Demands {
     reading: Reading,
+    /// The keys that were named.
+    named: Vec<KeyReference>,
+    /// The keys of new files.
+    keys: Vec<KeyReference>,
     context: EncryptionContext,
 }
 
 impl Demands {
-    fn parse(args: &Mount) -> Result<Self, CliError> {
+    fn parse(args: &Mount, config: &Config) -> Result<Self, CliError> {
         let wrong = |error: ContextError| CliError::usage(shown(&error.to_string()));
-        let keys = args.keys.iter().map(|text| parse_key(text)).collect::<Result<_, _>>()?;
+        let named = args.keys.iter().map(|text| keys::parse_key(text)).collect::<Result<_, _>>()?;
+        let opening = keys::for_opening(&args.keys, &args.discovery, config)?;
         let assertions = args.context.iter().map(|text| ContextAssertion::parse(text));
         let context = assertions.collect::<Result<_, _>>().map_err(wrong)?;
         let pairs = args.context.iter().filter(|text| text.contains('='));
@@ -142,26 +147,22 @@ impl Demands {
                 .hint("give the value (-c NAME=VALUE), or mount with --read-only"));
         }
         Core::new(args.suite, new.clone(), None).map_err(|error| library_errors::context(&error))?;
-        Ok(Self { reading: Reading { keys, context }, context: new })
+        let reading = Reading { keys: opening, context };
+        Ok(Self { reading, named, keys: keys::for_new_files(&args.keys, config)?, context: new })
     }
 
-    /// Opens the key store, finds every key that was named, and says what new files are made as.
+    /// Opens the key store if its keys are used, finds every key that was named, and says what new files are made as: under
+    /// the keys themselves, because an alias may be given to another key while the mount is there.
     fn new_container(&self, args: &Mount, session: &Session<'_>) -> Result<NewContainer, CliError> {
-        session.open_store()?;
-        let mut found = self.reading.keys.iter().map(|key| session.find(key)).collect::<Result<Vec<_>, _>>()?;
-        let key = match (found.is_empty(), args.read_only) {
-            (false, _) => by_arn(found.swap_remove(0)),
-            (true, false) => by_arn(session.find(&parse_key(DEFAULT_KEY)?)?),
-            // Nothing is made: the default key may be gone.
-            (true, true) => parse_key(DEFAULT_KEY)?,
-        };
-        Ok(NewContainer { key, context: self.context.clone(), suite: args.suite, created: None })
+        match &self.reading.keys.local {
+            LocalKeys::Only(keys) if keys.is_empty() => {}
+            LocalKeys::Only(_) | LocalKeys::Every => session.open_store()?,
+        }
+        session.find_all(&self.named)?;
+        // Where nothing is made, the default key may be gone.
+        let keys = if args.read_only { self.keys.clone() } else { session.find_all(&self.keys)? };
+        Ok(NewContainer { keys, context: self.context.clone(), suite: args.suite, created: None })
     }
-}
-
-/// The key itself: an alias may be given to another key while the mount is there.
-fn by_arn(arn: waxseal_key_service::KeyArn) -> KeyReference {
-    KeyReference { provider: arn.provider(), key: KeyId::Arn(arn) }
 }
 
 fn cannot_mount(error: &MountError) -> CliError {

@@ -8,19 +8,30 @@ use waxseal_container::{Container, ContainerError, Header, Interrupted, Opened, 
 use waxseal_envelope::{ContextAssertion, OpenedBy, Reading};
 
 use crate::args::{self, Common, PassphraseOptions};
-use crate::commands::encrypt::parse_key;
+use crate::commands::keys;
+use crate::config::Config;
 use crate::error::CliError;
+use crate::home::Home;
 use crate::input::{Input, InputName};
 use crate::library_errors;
 use crate::output::Console;
 use crate::range::Range;
 use crate::report::{Details, FileReport};
-use crate::session::{Missing, Session};
+use crate::session::{Missing, Reach, Session, Setup};
 use crate::shown::shown;
 use crate::stream::{CountedFile, CountedStream, RangeWriter, SinkWriter, widen};
 
 /// Pieces in which a range is read.
 const PIECE: usize = 256 << 10;
+
+/// What the options and the configuration say about opening containers.
+pub(super) struct Opening<'a> {
+    options: &'a args::Reading,
+    passphrase: &'a PassphraseOptions,
+    home: Home,
+    reading: Reading,
+    reach: Reach,
+}
 
 /// Opens containers under the demands of one command line.
 pub(super) struct Reader<'a> {
@@ -39,21 +50,36 @@ pub(super) struct OpenContainer<'a> {
     reader: &'a Reader<'a>,
 }
 
-impl<'a> Reader<'a> {
-    /// Reads the options; each container is read on `threads` threads.
+impl<'a> Opening<'a> {
+    /// Reads the options and the configuration.
     pub(super) fn new(
         common: &Common,
-        options: &args::Reading,
-        passphrase: &PassphraseOptions,
-        threads: NonZeroUsize,
-        console: &'a Console,
+        options: &'a args::Reading,
+        passphrase: &'a PassphraseOptions,
     ) -> Result<Self, CliError> {
         let wrong = |error: waxseal_key_service::ContextError| CliError::usage(shown(&error.to_string()));
         let context: Result<_, _> = options.context.iter().map(|text| ContextAssertion::parse(text)).collect();
-        let keys: Result<_, _> = options.keys.iter().map(|text| parse_key(text)).collect();
+        let home = Home::find(common.home.as_deref())?;
+        let keys = keys::for_opening(&options.keys, &options.discovery, &Config::load(&home)?)?;
+        let reach = keys::reach_to(&keys);
+        let reading = Reading { keys, context: context.map_err(wrong)? };
+        Ok(Self { options, passphrase, home, reading, reach })
+    }
+
+    /// How many requests to key services can be under way at once.
+    pub(super) fn requests_at_once(&self) -> usize {
+        keys::requests_at_once(self.reach, &self.options.aws)
+    }
+}
+
+impl<'a> Reader<'a> {
+    /// Prepares to open containers; each is read on `threads` threads.
+    pub(super) fn new(opening: Opening<'_>, threads: NonZeroUsize, console: &'a Console) -> Result<Self, CliError> {
+        let Opening { options, passphrase, home, reading, reach } = opening;
+        let setup = Setup { home: &home, passphrase, aws: &options.aws, missing: Missing::Refuse, reach };
         Ok(Self {
-            session: Session::new(common, passphrase, Missing::Refuse, console)?,
-            reading: Reading { keys: keys?, context: context.map_err(wrong)? },
+            session: Session::new(&setup, console)?,
+            reading,
             interrupted: if options.recover { Interrupted::Recover } else { Interrupted::Refuse },
             threads,
             console,
@@ -93,7 +119,7 @@ impl OpenContainer<'_> {
             file: self.name.label().to_owned(),
             output: None,
             plaintext_bytes,
-            key_arn: Some(self.opened.key_arn.to_string()),
+            keys: vec![self.opened.key_arn.to_string()],
             context: core.context().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             details: Details::default(),
         }

@@ -11,7 +11,7 @@ use waxseal_envelope::{EnvelopeError, Finding, Fsck};
 
 use crate::args::{Common, Verify};
 use crate::batch::{Batch, Durability, Outcome, Telling};
-use crate::commands::reading::{OpenContainer, Reader};
+use crate::commands::reading::{OpenContainer, Opening, Reader};
 use crate::commands::{jobs, threads_a_file};
 use crate::error::{Class, CliError};
 use crate::input::{Input, InputName};
@@ -22,9 +22,9 @@ use crate::stream::draw_if_long;
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &Verify, console: &Console) -> Result<(), CliError> {
     let inputs: Vec<InputName> = args.files.iter().map(|file| InputName::parse(file)).collect();
-    let jobs = jobs(&args.many);
-    let threads = threads_a_file(inputs.len(), jobs);
-    let reader = Reader::new(common, &args.reading, &args.passphrase, threads, console)?;
+    let opening = Opening::new(common, &args.reading, &args.passphrase)?;
+    let jobs = jobs(&args.many, opening.requests_at_once());
+    let reader = Reader::new(opening, threads_a_file(inputs.len(), jobs), console)?;
     if let Some(output) = &args.salvage {
         let [name] = inputs.as_slice() else {
             return Err(CliError::usage("--salvage takes one file").hint("run it once for each file"));

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
 use waxseal_container::{ContainerError, Core, Header, Sealer, State, Suite, Unlocked};
 use waxseal_key_service::{
-    EncryptedDataKey, EncryptionContext, ErrorCode, KeyArn, KeyId, KeyReference, KeyService, KeyServiceError, Provider,
+    DataKey, EncryptedDataKey, EncryptionContext, ErrorCode, KeyArn, KeyReference, KeyService, KeyServiceError,
+    Provider,
 };
 
+use crate::candidates::candidates;
 use crate::{EnvelopeError, Reading};
 
 /// The key services at hand.
@@ -18,8 +21,9 @@ pub struct Envelope {
 /// What a new container is to be.
 #[derive(Clone, Debug)]
 pub struct NewContainer {
-    /// The key that its data key is made under.
-    pub key: KeyReference,
+    /// The keys that are to open it, one at least: the first one's service generates the data key, and the others' encrypt
+    /// it as well. A key that is there twice counts once.
+    pub keys: Vec<KeyReference>,
     /// The user's encryption context.
     pub context: EncryptionContext,
     /// The cipher suite.
@@ -46,22 +50,43 @@ impl Envelope {
         Self { services }
     }
 
-    /// Has a data key generated for a new container.
+    /// Has a data key generated for a new container, and encrypted under each of its keys.
     ///
     /// # Errors
-    /// The context does not fit a container; the key service refuses or cannot be reached; its encrypted data key does not
-    /// fit the header.
+    /// The context does not fit a container; a key service refuses or cannot be reached; the encrypted data keys do not fit
+    /// the header; no key is named. A container is made for all its keys or not at all.
     pub async fn make(&self, new: &NewContainer) -> Result<Sealer, EnvelopeError> {
         let core = Core::new(new.suite, new.context.clone(), new.created)?;
-        let refused = |source| EnvelopeError::KeyService { key: new.key.to_string(), source };
-        let service = self.service(new.key.provider).ok_or_else(|| refused(not_configured(new.key.provider)))?;
-        let generated = service.generate_data_key(&new.key.key, &core.key_service_context()).await.map_err(refused)?;
-        Ok(Sealer::new(core, &[generated.encrypted], &generated.plaintext)?)
+        let context = core.key_service_context();
+        let (first, others) = new.keys.split_first().ok_or(EnvelopeError::NoKey)?;
+        let service = self.service_of(first)?;
+        let generated =
+            service.generate_data_key(&first.key, &context).await.map_err(|source| refused(first, source))?;
+        let encrypting = others.iter().map(|key| self.encrypt(key, &context, &generated.plaintext));
+        let further = try_join_all(encrypting).await?;
+        let mut keys = vec![generated.encrypted];
+        for key in further {
+            if keys.iter().all(|known| (known.provider, &known.key_arn) != (key.provider, &key.key_arn)) {
+                keys.push(key);
+            }
+        }
+        Ok(Sealer::new(core, &keys, &generated.plaintext)?)
+    }
+
+    async fn encrypt(
+        &self,
+        key: &KeyReference,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<EncryptedDataKey, EnvelopeError> {
+        let encrypted = self.service_of(key)?.encrypt_data_key(&key.key, context, data_key).await;
+        encrypted.map_err(|source| refused(key, source))
     }
 
     /// Has a container's data key decrypted and verifies its header with it.
     ///
-    /// The demands of `reading` are checked first, and without any call. The embedded KMS is tried before others.
+    /// The demands of `reading` are checked first, and without any call. The services are asked in their order, each for the
+    /// allowed ones of its keys.
     ///
     /// # Errors
     /// The container is prepared only or damaged; its context is not as asserted; no key may be used, or every key service
@@ -72,58 +97,37 @@ impl Envelope {
         }
         reading.context.iter().try_for_each(|assertion| assertion.check(header.core().context()))?;
         let context = header.core().key_service_context();
-        let reading = self.resolve_aliases(reading).await?;
-        let mut refusal: Option<EnvelopeError> = None;
-        for (service, encrypted) in self.candidates(&header, &reading) {
-            match service.decrypt_data_key(encrypted, &context).await {
-                Ok(data_key) => match header.clone().unlock(&data_key) {
-                    Ok(unlocked) => {
-                        let (key_arn, provider) = (encrypted.key_arn.clone(), encrypted.provider);
-                        return Ok(OpenedBy { unlocked, key_arn, provider });
-                    }
-                    // Whoever put this key into a slot does not take the others away.
-                    Err(error) => refusal = refusal.or(Some(error.into())),
-                },
-                Err(error) if refusal.is_none() || error.code().is_transient() => {
-                    refusal = Some(decrypt_refused(encrypted, error));
+        let mut refusals = Vec::new();
+        let mut tried = 0;
+        for service in &self.services {
+            let (keys, unresolved) = candidates(service.as_ref(), &header, &reading.keys).await;
+            refusals.extend(unresolved);
+            tried += keys.len();
+            for encrypted in keys {
+                match service.decrypt_data_key(encrypted, &context).await {
+                    Ok(data_key) => match header.clone().unlock(&data_key) {
+                        Ok(unlocked) => {
+                            let (key_arn, provider) = (encrypted.key_arn.clone(), encrypted.provider);
+                            return Ok(OpenedBy { unlocked, key_arn, provider });
+                        }
+                        // Whoever put this key into a slot does not take the others away.
+                        Err(error) => refusals.push(error.into()),
+                    },
+                    Err(error) => refusals.push(decrypt_refused(encrypted, error)),
                 }
-                Err(_) => {}
             }
         }
-        Err(refusal.unwrap_or_else(|| EnvelopeError::NoUsableKey {
-            keys: header.encrypted_data_keys().iter().map(|key| (key.provider, key.key_arn.clone())).collect(),
-        }))
+        Err(reported(refusals, &header, tried))
     }
 
-    /// The container's keys that may be used, with their services, in the order of the services.
-    fn candidates<'a>(
-        &'a self,
-        header: &'a Header,
-        reading: &'a Reading,
-    ) -> impl Iterator<Item = (&'a Arc<dyn KeyService>, &'a EncryptedDataKey)> {
-        self.services.iter().flat_map(move |service| {
-            let usable = move |key: &&EncryptedDataKey| key.provider == service.provider() && reading.allows(key);
-            header.encrypted_data_keys().iter().filter(usable).map(move |key| (service, key))
-        })
-    }
-
-    /// Replaces aliases among the keys that a reader allows by the keys that they stand for.
-    async fn resolve_aliases(&self, reading: &Reading) -> Result<Reading, EnvelopeError> {
-        let mut resolved = reading.clone();
-        for reference in &mut resolved.keys {
-            if matches!(reference.key, KeyId::Alias(_) | KeyId::AliasArn { .. }) {
-                let refused = |source| EnvelopeError::KeyService { key: reference.to_string(), source };
-                let service =
-                    self.service(reference.provider).ok_or_else(|| refused(not_configured(reference.provider)))?;
-                let arn = service.resolve_key(&reference.key).await.map_err(refused)?;
-                reference.key = KeyId::Arn(arn);
-            }
-        }
-        Ok(resolved)
-    }
-
-    fn service(&self, provider: Provider) -> Option<&Arc<dyn KeyService>> {
+    /// The key service of a provider, if there is one.
+    #[must_use]
+    pub fn service(&self, provider: Provider) -> Option<&Arc<dyn KeyService>> {
         self.services.iter().find(|service| service.provider() == provider)
+    }
+
+    fn service_of(&self, key: &KeyReference) -> Result<&Arc<dyn KeyService>, EnvelopeError> {
+        self.service(key.provider).ok_or_else(|| refused(key, not_configured(key.provider)))
     }
 }
 
@@ -135,6 +139,30 @@ impl std::fmt::Debug for Envelope {
 
 fn not_configured(provider: Provider) -> KeyServiceError {
     KeyServiceError::new(ErrorCode::NotFound, format!("no key service of kind {provider} is set up here"))
+}
+
+fn refused(key: &KeyReference, source: KeyServiceError) -> EnvelopeError {
+    EnvelopeError::KeyService { key: key.to_string(), source }
+}
+
+/// The one refusal that is worth knowing: one that may pass, else the first. That a store lacks the only key it was asked
+/// for says less than that there are keys which nobody was asked for.
+fn reported(mut refusals: Vec<EnvelopeError>, header: &Header, tried: usize) -> EnvelopeError {
+    let keys = header.encrypted_data_keys();
+    let is_elsewhere = |error: &EnvelopeError| match error {
+        EnvelopeError::KeyService { source, .. } => source.code() == ErrorCode::NotFound,
+        _ => false,
+    };
+    if refusals.is_empty() || tried > 0 && tried < keys.len() && refusals.iter().all(is_elsewhere) {
+        return EnvelopeError::NoUsableKey {
+            keys: keys.iter().map(|key| (key.provider, key.key_arn.clone())).collect(),
+        };
+    }
+    let passing = refusals.iter().position(|error| match error {
+        EnvelopeError::KeyService { source, .. } => source.code().is_transient(),
+        _ => false,
+    });
+    refusals.swap_remove(passing.unwrap_or(0))
 }
 
 fn decrypt_refused(encrypted: &EncryptedDataKey, source: KeyServiceError) -> EnvelopeError {

@@ -27,6 +27,9 @@ pub enum EnvelopeError {
         /// The missing name.
         name: String,
     },
+    /// A container was to be made without a key that opens it.
+    #[error("no key is named that is to open it")]
+    NoKey,
     /// None of the container's keys may be used: each belongs to another service or is not among those allowed.
     #[error("none of its keys may be used: {}", list(.keys))]
     NoUsableKey {

@@ -6,12 +6,15 @@
 //!
 //! [`Fsck`] checks a container, repairs it and saves what is left of it.
 
+mod allowed;
+mod candidates;
 mod envelope;
 mod error;
 mod fsck;
 mod lock;
 mod reading;
 
+pub use allowed::{AllowedKeys, AwsAccount, AwsAccountError, LocalKeys};
 pub use envelope::{Envelope, NewContainer, OpenedBy};
 pub use error::EnvelopeError;
 pub use fsck::{Damaged, Finding, Fsck, Repair, Salvage};

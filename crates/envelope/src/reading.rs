@@ -1,14 +1,14 @@
 //! What a reader demands of a container before any key service is asked.
 
-use waxseal_key_service::{ContextError, EncryptedDataKey, EncryptionContext, KeyId, KeyReference};
+use waxseal_key_service::{ContextError, EncryptionContext};
 
-use crate::EnvelopeError;
+use crate::{AllowedKeys, EnvelopeError};
 
 /// The reader's demands: which keys may open the container, and what its context has to be.
 #[derive(Clone, Debug, Default)]
 pub struct Reading {
-    /// The only keys that may open it; none named means every key of the key services at hand.
-    pub keys: Vec<KeyReference>,
+    /// The keys that may open it.
+    pub keys: AllowedKeys,
     /// What its encryption context has to say.
     pub context: Vec<ContextAssertion>,
 }
@@ -48,21 +48,6 @@ impl ContextAssertion {
             }),
             _ => Ok(()),
         }
-    }
-}
-
-impl Reading {
-    /// Whether the reader lets this key open the container. An alias has been resolved by then.
-    pub(crate) fn allows(&self, key: &EncryptedDataKey) -> bool {
-        let named = |reference: &KeyReference| {
-            reference.provider == key.provider
-                && match &reference.key {
-                    KeyId::Arn(arn) => *arn == key.key_arn,
-                    KeyId::Id(id) => id == key.key_arn.key_id(),
-                    KeyId::Alias(_) | KeyId::AliasArn { .. } => false,
-                }
-        };
-        self.keys.is_empty() || self.keys.iter().any(named)
     }
 }
 

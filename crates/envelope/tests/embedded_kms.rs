@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use waxseal_container::{ContainerError, Header, Interrupted, Sink, Source, Suite};
-use waxseal_envelope::{ContextAssertion, Envelope, EnvelopeError, NewContainer, Reading};
+use waxseal_envelope::{AllowedKeys, ContextAssertion, Envelope, EnvelopeError, NewContainer, Reading};
 use waxseal_key_service::{EncryptionContext, ErrorCode, KeyReference};
 use waxseal_kms_local::{CreateOptions, LocalKms};
 
@@ -29,7 +29,7 @@ impl World {
 
     async fn seal(&self, plaintext: &[u8]) -> Vec<u8> {
         let new = NewContainer {
-            key: "alias/default".parse().unwrap(),
+            keys: vec!["alias/default".parse().unwrap()],
             context: EncryptionContext::from_pairs(["team=blue"]).unwrap(),
             suite: Suite::default(),
             created: None,
@@ -53,7 +53,11 @@ impl World {
 
 fn reading(keys: &[&str], context: &[&str]) -> Reading {
     Reading {
-        keys: keys.iter().map(|key| key.parse().unwrap()).collect(),
+        keys: if keys.is_empty() {
+            AllowedKeys::default()
+        } else {
+            AllowedKeys::only(keys.iter().map(|key| key.parse().unwrap()).collect())
+        },
         context: context.iter().map(|text| ContextAssertion::parse(text).unwrap()).collect(),
     }
 }
@@ -128,7 +132,7 @@ async fn a_header_with_the_key_slot_of_another_file_is_refused_by_the_key_servic
 async fn a_key_of_a_service_that_is_not_there_is_said_to_be_so() {
     let world = World::new();
     let new = NewContainer {
-        key: "aws:alias/x".parse::<KeyReference>().unwrap(),
+        keys: vec!["aws:alias/x".parse::<KeyReference>().unwrap()],
         context: EncryptionContext::new(),
         suite: Suite::default(),
         created: None,
@@ -144,7 +148,7 @@ async fn a_key_of_a_service_that_is_not_there_is_said_to_be_so() {
 #[tokio::test]
 async fn a_reserved_name_in_the_context_is_refused_before_the_key_service_is_asked() {
     let new = NewContainer {
-        key: "alias/default".parse().unwrap(),
+        keys: vec!["alias/default".parse().unwrap()],
         context: EncryptionContext::from_pairs(["waxseal:file-id=1"]).unwrap(),
         suite: Suite::default(),
         created: None,

@@ -59,6 +59,8 @@ codes! {
         Internal = "KMSInternalException",
         /// The alias is not of the allowed form.
         InvalidAliasName = "InvalidAliasNameException",
+        /// What was answered is no answer of the service, or not one to this request. Found by the caller, whose word it is.
+        InvalidAnswer = "InvalidAnswer",
         /// The ARN is not of the allowed form.
         InvalidArn = "InvalidArnException",
         /// The ciphertext is damaged, or its encryption context is another.
@@ -89,10 +91,14 @@ codes! {
         MalformedPolicyDocument = "MalformedPolicyDocumentException",
         /// The request is not signed.
         MissingAuthenticationToken = "MissingAuthenticationTokenException",
+        /// There are no credentials to call the service with. Found by the caller, whose word it is.
+        NoCredentials = "NoCredentials",
         /// The name is reserved for the service itself.
         NotAuthorized = "NotAuthorizedException",
         /// There is no such key or alias.
         NotFound = "NotFoundException",
+        /// An error of the service that is none of these: its text begins with its code.
+        Other = "Other",
         /// The request's date is too far from the service's clock.
         RequestExpired = "RequestExpired",
         /// The request is not of the form that the protocol demands.
@@ -103,6 +109,8 @@ codes! {
         Throttling = "ThrottlingException",
         /// There is no such operation.
         UnknownOperation = "UnknownOperationException",
+        /// The service cannot be reached, or does not answer. Found by the caller, whose word it is.
+        Unreachable = "Unreachable",
         /// The caller's access key is not known.
         UnrecognizedClient = "UnrecognizedClientException",
         /// The operation or an option of it is not supported.
@@ -116,7 +124,10 @@ impl ErrorCode {
     /// Whether the same request may succeed later: the service, not the request, is at fault.
     #[must_use]
     pub fn is_transient(self) -> bool {
-        matches!(self, Self::DependencyTimeout | Self::Internal | Self::KeyUnavailable | Self::Throttling)
+        matches!(
+            self,
+            Self::DependencyTimeout | Self::Internal | Self::KeyUnavailable | Self::Throttling | Self::Unreachable
+        )
     }
 }
 
@@ -170,6 +181,7 @@ impl KeyServiceError {
 impl fmt::Display for KeyServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.message {
+            Some(message) if self.code == ErrorCode::Other => f.write_str(message),
             Some(message) => write!(f, "{}: {message}", self.code),
             None => write!(f, "{}", self.code),
         }

@@ -59,6 +59,12 @@ impl KeyArn {
         &self.text
     }
 
+    /// The partition of AWS: `aws`, or for instance `aws-cn`.
+    #[must_use]
+    pub fn partition(&self) -> &str {
+        &self.text["arn:".len()..self.region.0 - ":kms:".len()]
+    }
+
     /// The region, for instance `us-east-1`.
     #[must_use]
     pub fn region(&self) -> &str {
@@ -75,6 +81,29 @@ impl KeyArn {
     #[must_use]
     pub fn key_id(&self) -> &str {
         &self.text[self.account.1 + ":key/".len()..]
+    }
+
+    /// Whether it is a multi-Region key, which may have replicas of the same key id and material in other regions
+    /// (<https://docs.aws.amazon.com/kms/latest/developerguide/multi-region-keys-overview.html>).
+    #[must_use]
+    pub fn is_multi_region(&self) -> bool {
+        self.key_id().starts_with("mrk-")
+    }
+
+    /// Whether both name the same key, a multi-Region key in whichever region.
+    #[must_use]
+    pub fn is_same_key(&self, other: &Self) -> bool {
+        let same = |part: fn(&Self) -> &str| part(self) == part(other);
+        let same_key = same(Self::partition) && same(Self::account) && same(Self::key_id);
+        same_key && (same(Self::region) || self.is_multi_region())
+    }
+
+    /// The ARN that the same key id has in another region.
+    ///
+    /// # Errors
+    /// The region is not of the form that ARNs allow.
+    pub fn in_region(&self, region: &str) -> Result<Self, KeyIdError> {
+        format!("arn:{}:kms:{region}:{}:key/{}", self.partition(), self.account(), self.key_id()).parse()
     }
 
     /// The service that owns the account in the ARN.
@@ -238,10 +267,12 @@ impl FromStr for KeyReference {
 
 impl fmt::Display for KeyReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.key {
-            KeyId::Arn(_) | KeyId::AliasArn { .. } => self.key.fmt(f),
-            KeyId::Id(_) | KeyId::Alias(_) => write!(f, "{}:{}", self.provider, self.key),
-        }
+        let by_account = match &self.key {
+            KeyId::Arn(arn) => Some(arn.provider()),
+            KeyId::AliasArn { account, .. } => Some(provider_of_account(account)),
+            KeyId::Id(_) | KeyId::Alias(_) => None,
+        };
+        if by_account == Some(self.provider) { self.key.fmt(f) } else { write!(f, "{}:{}", self.provider, self.key) }
     }
 }
 
@@ -316,6 +347,22 @@ mod tests {
     }
 
     #[test]
+    fn a_multi_region_key_is_the_same_in_every_region_of_its_partition_and_account() {
+        let arn: KeyArn =
+            "arn:aws:kms:eu-west-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab".parse().unwrap();
+        let elsewhere = arn.in_region("us-east-2").unwrap();
+        assert!(arn.is_multi_region() && elsewhere.region() == "us-east-2" && arn.is_same_key(&elsewhere));
+        let chinese: KeyArn = arn.as_str().replace("arn:aws:", "arn:aws-cn:").parse().unwrap();
+        assert_eq!((arn.partition(), chinese.partition()), ("aws", "aws-cn"));
+        let single = KeyArn::new("eu-west-1", "111122223333", ID).unwrap();
+        for other in [chinese, single.clone(), arn.as_str().replace("3333:", "3334:").parse().unwrap()] {
+            assert!(!arn.is_same_key(&other), "{other}");
+        }
+        assert!(single.is_same_key(&single) && !single.is_same_key(&single.in_region("us-east-2").unwrap()));
+        assert!(arn.in_region("us east").is_err());
+    }
+
+    #[test]
     fn a_typed_key_says_its_service_by_account_or_prefix() {
         let aws = format!("arn:aws:kms:eu-west-1:111122223333:key/{ID}");
         let local = format!("arn:aws:kms:us-east-1:{LOCAL_ACCOUNT}:key/{ID}");
@@ -326,6 +373,9 @@ mod tests {
         assert_eq!(reference("aws:alias/x").unwrap().provider, Provider::Aws);
         assert_eq!(reference(&format!("aws:{local}")).unwrap().provider, Provider::Aws);
         assert!(matches!(reference(&format!("local:{aws}")), Err(KeyIdError::ProviderMismatch(..))));
+        for text in [&aws, &local, "aws:alias/x", &format!("local:{ID}"), &format!("aws:{local}")] {
+            assert_eq!(reference(text).unwrap().to_string(), *text);
+        }
     }
 
     #[test]

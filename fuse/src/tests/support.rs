@@ -72,7 +72,7 @@ impl Vault {
             key_ttl: ttl,
             threads: None,
             new: NewContainer {
-                key: "alias/default".parse().unwrap(),
+                keys: vec!["alias/default".parse().unwrap()],
                 context: EncryptionContext::new(),
                 suite: Suite::Aes256GcmSiv,
                 created: None,

@@ -1,0 +1,101 @@
+//! The embedded KMS of a command.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use waxseal_key_service::{
+    DataKey, EncryptedDataKey, EncryptionContext, ErrorCode, GeneratedDataKey, KeyArn, KeyId, KeyService,
+    KeyServiceError, Provider,
+};
+use waxseal_kms_local::{CreateOptions, LocalKms, Opened};
+
+use super::{Missing, ask};
+use crate::error::CliError;
+use crate::library_errors;
+use crate::passphrase::{Purpose, Source};
+
+/// The embedded KMS, opened by the first call to it: what fails before needs no store, no passphrase, and makes none.
+#[derive(Debug)]
+pub(super) struct LazyKms {
+    pub(super) directory: PathBuf,
+    passphrase: Source,
+    missing: Missing,
+    opened: OnceLock<Result<LocalKms, CliError>>,
+    /// Whether the store was made by this process, and nobody has been told yet.
+    pub(super) told: AtomicBool,
+}
+
+impl LazyKms {
+    /// Nothing is opened yet.
+    pub(super) fn new(directory: PathBuf, passphrase: Source, missing: Missing) -> Self {
+        Self { directory, passphrase, missing, opened: OnceLock::new(), told: AtomicBool::new(false) }
+    }
+
+    pub(super) fn open(&self) -> Result<&LocalKms, KeyServiceError> {
+        // The error would be the same for every file, so it ends a batch.
+        let opened = self.opened.get_or_init(|| self.try_open().map_err(CliError::fatal));
+        opened.as_ref().map_err(|error| {
+            KeyServiceError::new(ErrorCode::KeyUnavailable, "The key store cannot be opened.")
+                .with_source(error.clone())
+        })
+    }
+
+    fn try_open(&self) -> Result<LocalKms, CliError> {
+        let mut passphrase = || ask(&self.passphrase, Purpose::Open).map_err(Into::into);
+        let opened = match self.missing {
+            Missing::Refuse => LocalKms::open(&self.directory, &mut passphrase).map(Opened::Existing),
+            Missing::Create => LocalKms::open_or_create(&self.directory, &CreateOptions::default(), &mut passphrase),
+        };
+        let opened = opened.map_err(|error| library_errors::store(&error))?;
+        if let Opened::Created(_) = &opened {
+            self.told.store(true, Ordering::Relaxed);
+        }
+        Ok(opened.into_kms())
+    }
+}
+
+#[async_trait]
+impl KeyService for LazyKms {
+    fn provider(&self) -> Provider {
+        Provider::Local
+    }
+
+    async fn resolve_key(&self, key: &KeyId) -> Result<KeyArn, KeyServiceError> {
+        KeyService::resolve_key(self.open()?, key).await
+    }
+
+    async fn generate_data_key(
+        &self,
+        key: &KeyId,
+        context: &EncryptionContext,
+    ) -> Result<GeneratedDataKey, KeyServiceError> {
+        KeyService::generate_data_key(self.open()?, key, context).await
+    }
+
+    async fn generate_data_key_without_plaintext(
+        &self,
+        key: &KeyId,
+        context: &EncryptionContext,
+    ) -> Result<EncryptedDataKey, KeyServiceError> {
+        KeyService::generate_data_key_without_plaintext(self.open()?, key, context).await
+    }
+
+    async fn encrypt_data_key(
+        &self,
+        key: &KeyId,
+        context: &EncryptionContext,
+        data_key: &DataKey,
+    ) -> Result<EncryptedDataKey, KeyServiceError> {
+        KeyService::encrypt_data_key(self.open()?, key, context, data_key).await
+    }
+
+    async fn decrypt_data_key(
+        &self,
+        encrypted: &EncryptedDataKey,
+        context: &EncryptionContext,
+    ) -> Result<DataKey, KeyServiceError> {
+        KeyService::decrypt_data_key(self.open()?, encrypted, context).await
+    }
+}

@@ -1,0 +1,51 @@
+//! Which of a container's keys are tried.
+
+use waxseal_container::Header;
+use waxseal_key_service::{EncryptedDataKey, KeyArn, KeyId, KeyService};
+
+use crate::{AllowedKeys, EnvelopeError};
+
+/// How often one key is tried: a rotator may have left it in both slots. A container that names it more often wants calls.
+const TRIES_OF_A_KEY: usize = 2;
+
+/// The keys of a container that one service may be asked for, in the container's order; and the refusals that were met in
+/// finding out which these are. A service that has none of the container's keys is not asked anything.
+pub(crate) async fn candidates<'a>(
+    service: &dyn KeyService,
+    header: &'a Header,
+    allowed: &AllowedKeys,
+) -> (Vec<&'a EncryptedDataKey>, Vec<EnvelopeError>) {
+    let provider = service.provider();
+    let own: Vec<_> = header.encrypted_data_keys().iter().filter(|key| key.provider == provider).collect();
+    if own.is_empty() {
+        return (own, Vec::new());
+    }
+    let mut refusals = Vec::new();
+    let mut named = Vec::new();
+    for key in allowed.named(provider) {
+        match resolve(service, key).await {
+            Ok(arn) => named.push(arn),
+            Err(refusal) => refusals.push(refusal),
+        }
+    }
+    let mut chosen: Vec<&EncryptedDataKey> = Vec::new();
+    for key in own {
+        let is_allowed = allowed.allows_unnamed(key) || named.iter().any(|arn| arn.is_same_key(&key.key_arn));
+        let tries = chosen.iter().filter(|other| other.key_arn.is_same_key(&key.key_arn)).count();
+        if is_allowed && tries < TRIES_OF_A_KEY {
+            chosen.push(key);
+        }
+    }
+    (chosen, refusals)
+}
+
+/// The ARN of a key that was named in whatever form.
+async fn resolve(service: &dyn KeyService, key: &KeyId) -> Result<KeyArn, EnvelopeError> {
+    match key {
+        KeyId::Arn(arn) => Ok(arn.clone()),
+        _ => service.resolve_key(key).await.map_err(|source| EnvelopeError::KeyService {
+            key: waxseal_key_service::KeyReference { provider: service.provider(), key: key.clone() }.to_string(),
+            source,
+        }),
+    }
+}
