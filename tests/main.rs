@@ -17,6 +17,7 @@ mod inspect;
 mod interrupts;
 mod json;
 mod keys;
+mod kms;
 #[cfg(feature = "fuse")]
 mod mount;
 mod process;

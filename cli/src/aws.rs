@@ -102,9 +102,7 @@ impl Call {
                 commands::guarded(|| perform(&words, console))
             }
             [service, ..] if self.words[service] == SERVICE => print::to_stdout(&help_of_kms()),
-            _ if self.words.iter().any(|word| word == "--version") => {
-                print::to_stdout(&format!("waxseal {}\n", env!("CARGO_PKG_VERSION")))
-            }
+            _ if self.words.iter().any(|word| word == "--version") => version(),
             _ => Err(CliError::usage("only the service kms is here: aws [OPTIONS] kms OPERATION [OPTIONS]")
                 .hint("this is waxseal under the name aws: for other services call the AWS CLI by its own path")),
         }
@@ -142,11 +140,18 @@ fn help_of_kms() -> String {
     command.find_subcommand_mut(SERVICE).map(|kms| kms.render_help().to_string()).unwrap_or_default()
 }
 
+fn version() -> Result<(), CliError> {
+    print::to_stdout(&format!("waxseal {}\n", env!("CARGO_PKG_VERSION")))
+}
+
 /// Performs an operation and prints its answer.
 fn perform(words: &Words, console: &Console) -> Result<(), CliError> {
     let operation = words.operation;
     if words.help {
         return print::to_stdout(&help::of(operation));
+    }
+    if words.has("version") {
+        return version();
     }
     let format = Format::named(&output_format(words))?;
     let query = words.value("query").map(|text| Query::new(text, operation.output)).transpose()?;

@@ -162,6 +162,14 @@ impl CliError {
         self
     }
 
+    /// Says that another error of ours caused it, whose advice it takes over.
+    pub(crate) fn caused_by_own(mut self, own: &Self) -> Self {
+        let (text, hint) = own.text();
+        self.more.causes.push(text);
+        self.hint = hint.map(ToOwned::to_owned).or(self.hint);
+        self
+    }
+
     /// Says what only one command has to say.
     pub(crate) fn details(mut self, details: Details) -> Self {
         self.more.details = details;

@@ -36,6 +36,12 @@ pub(super) struct Global {
 /// The formats of `--output` that the AWS CLI knows.
 const FORMATS: &[&str] = &["json", "text", "table", "yaml", "yaml-stream", "off"];
 
+/// Options of the AWS CLI that ask for what is not here, and what to do instead.
+pub(super) const REFUSED: &[(&str, &str)] = &[
+    ("cli-auto-prompt", "write the options down; 'help' behind the operation lists them"),
+    ("cli-input-yaml", "take --cli-input-json"),
+];
+
 /// All of them, in the order of the help.
 pub(super) const GLOBALS: &[Global] = &[
     aws("output", Takes::OneOf(FORMATS), "Print json (the default) or text"),

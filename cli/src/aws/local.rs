@@ -47,7 +47,7 @@ impl Service {
                 "make one with 'waxseal kms init', restore a backup with 'waxseal kms restore FILE', or say where the \
                  store is with --home DIR",
             ),
-            error => library_errors::store(&error),
+            error => failed(words.operation.name, &error.into()),
         })?;
         if matches!(opened, Opened::Created(_)) {
             say_created(console, &directory);
@@ -66,14 +66,11 @@ impl Service {
     }
 
     fn refusal(&self, operation: &Operation, body: &[u8], error: &KeyServiceError) -> CliError {
-        let refused = refused(operation.name, error.code(), error.message().unwrap_or_default());
-        if let Some(source) = std::error::Error::source(error) {
-            return refused.caused_by(Some(source));
-        }
+        let failed = failed(operation.name, error);
         let hint = (error.code() == ErrorCode::NotFound).then(|| self.other_region(body)).flatten();
         match hint {
-            Some(hint) => refused.hint(hint),
-            None => refused,
+            Some(hint) => failed.hint(hint),
+            None => failed,
         }
     }
 
@@ -90,14 +87,25 @@ impl Service {
     }
 }
 
-/// The error that a service has answered with.
-pub(super) fn refused(operation: &str, code: ErrorCode, message: &str) -> CliError {
-    let class = if code.is_transient() { Class::KeyUnavailable } else { Class::KeyRefused };
-    let line = format!("An error occurred ({code}) when calling the {operation} operation: {message}");
+/// The error that a service has answered with: the AWS CLI's line, and below it what only we know.
+fn failed(operation: &str, error: &KeyServiceError) -> CliError {
+    let code = error.code();
+    let message = error.message().unwrap_or_default();
+    let line = format!("An error occurred ({code}) when calling the {operation} operation: {}", shown(message));
     let mut details = report::Details::default();
     details.members.insert("exception".to_owned(), code.as_str().into());
     details.members.insert("operation".to_owned(), operation.into());
-    CliError::new(class, line).verbatim().details(details)
+    let source = std::error::Error::source(error);
+    let built = |class: Class| CliError::new(class, line).verbatim().details(details);
+    // Whether a failure of the store is worth a retry, and what to do about it, depends on what has failed.
+    match source.and_then(|source| source.downcast_ref::<StoreError>()) {
+        Some(store) => {
+            let own = library_errors::store(store);
+            built(own.class()).caused_by_own(&own)
+        }
+        None if code.is_transient() => built(Class::KeyUnavailable).caused_by(source),
+        None => built(Class::KeyRefused).caused_by(source),
+    }
 }
 
 /// The region that the command line or the environment names.

@@ -82,7 +82,7 @@ pub(super) fn read(words: &[String], service: usize, operation: usize) -> Result
     } else {
         reader.read(&after, found.input)?;
     }
-    if reader.words.help {
+    if reader.words.help || reader.words.has("version") {
         return Ok(reader.words);
     }
     let missing = missing(&reader.words);
@@ -135,6 +135,9 @@ impl Reader {
                         Some((name, value)) => (name, Some(value)),
                         None => (&word[2..], None),
                     };
+                    if let Some((refused, instead)) = globals::REFUSED.iter().find(|(refused, _)| *refused == name) {
+                        return Err(CliError::usage(format!("--{refused} is not here")).hint(*instead));
+                    }
                     match self.find(name, members)? {
                         Some(found) => self.take(found, inline, &mut rest)?,
                         None => self.unknown.push(word.to_owned()),
