@@ -17,7 +17,7 @@ use crate::store::Store;
 use crate::store::create::{self, Making, Plan};
 use crate::store::rows::{NewKey, Rows};
 use crate::timestamp::Timestamp;
-use content::Content;
+use content::{Content, MaterialEntry, Secret};
 
 /// What to do about a file that has the backup's name already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +78,8 @@ pub fn restore(
     seal: NewSeal<'_>,
 ) -> Result<LocalKms, StoreError> {
     create::check_absent(directory)?;
-    let opened = file::open(backup, passphrase)?;
-    let content = Content::decode(&opened).ok_or_else(|| StoreError::BackupDamaged {
+    let (version, opened) = file::open(backup, passphrase)?;
+    let content = Content::decode(version, &opened).ok_or_else(|| StoreError::BackupDamaged {
         path: backup.to_owned(),
         what: "its content breaks the rules of the format",
     })?;
@@ -98,10 +98,23 @@ fn write(content: &Content, rows: &Rows<'_>, making: &Making) -> Result<(), Stor
             region,
             &NewKey { metadata: &entry.key.metadata, current_version: entry.key.current_version },
         )?;
-        for (material, created_at) in &entry.materials {
-            let place =
-                MaterialPlace { store: &making.id, region, key, version: material.version, material_id: &material.id };
-            create::insert_material(rows, &making.root, place, &material.secret, *created_at)?;
+        rows.set_schedule(&entry.key, entry.key.schedule)?;
+        entry.tags.iter().try_for_each(|tag| rows.set_tag(region, key, tag))?;
+        for material in &entry.materials {
+            let MaterialEntry { version, created_at, .. } = *material;
+            let place = MaterialPlace { store: &making.id, region, key, version, material_id: &material.id };
+            match &material.secret {
+                Secret::Symmetric(secret) => {
+                    create::insert_material(rows, &making.root, place, secret, created_at)?;
+                }
+                Secret::Pair(pair) => {
+                    let spec = entry.key.metadata.key_spec;
+                    create::insert_pair(rows, &making.root, place, spec, pair, created_at)?;
+                }
+            }
+            if let Some(rotation) = material.rotation {
+                rows.insert_rotation(region, key, version, rotation)?;
+            }
         }
     }
     content.aliases.iter().try_for_each(|alias| rows.insert_alias(alias))

@@ -62,8 +62,13 @@ impl SecretWriter {
 
     /// Appends a text with its length in front.
     pub(crate) fn push_text(&mut self, text: &str) {
-        self.push_u32(u32::try_from(text.len()).expect("texts are bounded far below 4 GiB where they come in"));
-        self.push(text.as_bytes());
+        self.push_bytes(text.as_bytes());
+    }
+
+    /// Appends bytes with their length in front.
+    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
+        self.push_u32(u32::try_from(bytes.len()).expect("fields are bounded far below 4 GiB where they come in"));
+        self.push(bytes);
     }
 
     pub(crate) fn into_bytes(self) -> Zeroizing<Vec<u8>> {
@@ -103,11 +108,16 @@ impl<'a> Reader<'a> {
 
     /// Reads a text with its length in front, of at most `max` bytes.
     pub(crate) fn text(&mut self, max: usize) -> Option<&'a str> {
+        std::str::from_utf8(self.bytes(max)?).ok()
+    }
+
+    /// Reads bytes with their length in front, at most `max` of them.
+    pub(crate) fn bytes(&mut self, max: usize) -> Option<&'a [u8]> {
         let len = usize::try_from(self.u32()?).ok()?;
         if len > max {
             return None;
         }
-        std::str::from_utf8(self.take(len)?).ok()
+        self.take(len)
     }
 
     /// Everything that is left.

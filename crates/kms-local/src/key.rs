@@ -7,7 +7,11 @@ use waxseal_key_service::{KeyArn, KeyServiceError, LOCAL_ACCOUNT, SecretBytes};
 
 use crate::refusals;
 use crate::region::Region;
+use crate::rotation::RotationSchedule;
 use crate::timestamp::Timestamp;
+
+/// The version of a new key's material.
+pub(crate) const FIRST_VERSION: u32 = 1;
 
 /// A KMS key as DescribeKey shows it
 /// (<https://docs.aws.amazon.com/kms/latest/APIReference/API_KeyMetadata.html>).
@@ -83,6 +87,22 @@ named! {
     KeySpec {
         /// A 256-bit key for AES-GCM-SIV that never leaves the store.
         SymmetricDefault = "SYMMETRIC_DEFAULT",
+        /// An RSA key pair of 2048 bits.
+        Rsa2048 = "RSA_2048",
+        /// An RSA key pair of 3072 bits.
+        Rsa3072 = "RSA_3072",
+        /// An RSA key pair of 4096 bits.
+        Rsa4096 = "RSA_4096",
+        /// A key pair on NIST's curve P-256.
+        EccNistP256 = "ECC_NIST_P256",
+        /// A key pair on NIST's curve P-384.
+        EccNistP384 = "ECC_NIST_P384",
+        /// A key pair on NIST's curve P-521.
+        EccNistP521 = "ECC_NIST_P521",
+        /// A key pair on the curve secp256k1.
+        EccSecgP256k1 = "ECC_SECG_P256K1",
+        /// An Ed25519 key pair.
+        EccNistEdwards25519 = "ECC_NIST_EDWARDS25519",
     }
 }
 
@@ -91,6 +111,10 @@ named! {
     KeyUsage {
         /// Encryption and decryption, of data keys above all.
         EncryptDecrypt = "ENCRYPT_DECRYPT",
+        /// Signing and verification, which the embedded KMS does not do.
+        SignVerify = "SIGN_VERIFY",
+        /// Deriving shared secrets, which the embedded KMS does not do.
+        KeyAgreement = "KEY_AGREEMENT",
     }
 }
 
@@ -102,6 +126,16 @@ named! {
     }
 }
 
+named! {
+    /// What made a new version of a key's material.
+    RotationType {
+        /// Its schedule.
+        Automatic = "AUTOMATIC",
+        /// RotateKeyOnDemand.
+        OnDemand = "ON_DEMAND",
+    }
+}
+
 /// A key as the store keeps it.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
@@ -109,6 +143,8 @@ pub(crate) struct Key {
     pub(crate) region: Region,
     /// The version of the material that encrypts now.
     pub(crate) current_version: u32,
+    /// When its material rotates by itself, if it does.
+    pub(crate) schedule: Option<RotationSchedule>,
 }
 
 impl Key {
@@ -124,6 +160,24 @@ impl Key {
             KeyState::Disabled => Err(refusals::disabled(&self.metadata.arn)),
             KeyState::PendingDeletion => Err(refusals::pending_deletion(&self.metadata.arn)),
         }
+    }
+
+    /// Refuses a key that neither encrypts nor makes data keys: what cryptographic operations ask before its state.
+    pub(crate) fn check_encrypts(&self, operation: &str) -> Result<(), KeyServiceError> {
+        let KeyMetadata { arn, key_spec, key_usage, .. } = &self.metadata;
+        match (key_usage, key_spec) {
+            (KeyUsage::EncryptDecrypt, KeySpec::SymmetricDefault) => Ok(()),
+            (KeyUsage::EncryptDecrypt, _) => Err(refusals::invalid_key_spec(arn, key_spec.as_str(), operation)),
+            _ => Err(refusals::invalid_key_usage(arn, key_usage.as_str(), operation)),
+        }
+    }
+
+    /// Refuses a key whose material cannot rotate.
+    pub(crate) fn check_rotates(&self) -> Result<(), KeyServiceError> {
+        if self.metadata.key_spec == KeySpec::SymmetricDefault {
+            return Ok(());
+        }
+        Err(refusals::does_not_rotate(&self.metadata.arn))
     }
 
     /// Refuses a key that is pending deletion: what every change of a key asks first.

@@ -28,7 +28,7 @@ impl KeyService for LocalKms {
         key: &KeyId,
         context: &EncryptionContext,
     ) -> Result<GeneratedDataKey, KeyServiceError> {
-        let with = self.encrypting(&self.region_of(key)?, key, context)?;
+        let with = self.encrypting(&self.region_of(key)?, key, context, "GenerateDataKey")?;
         let plaintext = DataKey::try_fill(|out| getrandom::fill(out)).map_err(StoreError::random)?;
         let encrypted = encrypt(&with, context, &plaintext)?;
         Ok(GeneratedDataKey { plaintext, encrypted })
@@ -49,7 +49,7 @@ impl KeyService for LocalKms {
         context: &EncryptionContext,
         data_key: &DataKey,
     ) -> Result<EncryptedDataKey, KeyServiceError> {
-        let with = self.encrypting(&self.region_of(key)?, key, context)?;
+        let with = self.encrypting(&self.region_of(key)?, key, context, "Encrypt")?;
         encrypt(&with, context, data_key)
     }
 
@@ -63,12 +63,13 @@ impl KeyService for LocalKms {
         }
         let key = KeyId::Arn(encrypted.key_arn.clone());
         let region = self.region_of(&key)?;
-        let with = self.decrypting(&DecryptRequest {
+        let request = DecryptRequest {
             region: &region,
             ciphertext_blob: &encrypted.ciphertext_blob,
             encryption_context: context,
             key_id: Some(&key),
-        })?;
+        };
+        let with = self.decrypting(&request, "Decrypt")?;
         if with.key.metadata.arn != encrypted.key_arn {
             return Err(refusals::incorrect_key());
         }

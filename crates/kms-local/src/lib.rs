@@ -17,6 +17,7 @@ mod files;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod key;
+mod key_pair;
 mod key_service;
 mod local_kms;
 pub mod model;
@@ -25,6 +26,7 @@ mod operations;
 mod protocol;
 mod refusals;
 mod region;
+mod rotation;
 mod seal;
 mod store;
 mod timestamp;
@@ -32,14 +34,14 @@ mod timestamp;
 pub use backup::{BackupReport, Overwrite, restore};
 pub use credentials::{Credential, CredentialError, CredentialInfo, credentials, delete_credential};
 pub use error::StoreError;
-pub use key::{KeyMetadata, KeySpec, KeyState, KeyUsage, Origin};
+pub use key::{KeyMetadata, KeySpec, KeyState, KeyUsage, Origin, RotationType};
 pub use local_kms::{CreateOptions, LocalKms, Opened};
 pub use names::{parse_alias_name, parse_key_id};
 pub use operations::{
     CancelKeyDeletionRequest, CreateAliasRequest, CreateKeyRequest, DataKeySpec, DecryptRequest, DecryptResponse,
     DescribeKeyRequest, DisableKeyRequest, EnableKeyRequest, EncryptRequest, EncryptResponse, GenerateDataKeyRequest,
-    GenerateDataKeyResponse, GenerateDataKeyWithoutPlaintextResponse, Plaintext, ScheduleKeyDeletionRequest,
-    ScheduleKeyDeletionResponse,
+    GenerateDataKeyResponse, GenerateDataKeyWithoutPlaintextResponse, Plaintext, ReEncryptRequest, ReEncryptResponse,
+    ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse,
 };
 pub use region::{Region, RegionError};
 pub use seal::{NewSeal, Passphrase, PassphraseCost, PassphraseSource, SealKind};

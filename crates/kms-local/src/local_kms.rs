@@ -5,7 +5,7 @@ use std::path::Path;
 use waxseal_key_service::{AliasName, KeyArn, KeyId};
 
 use crate::error::StoreError;
-use crate::key::KeyUuid;
+use crate::key::{FIRST_VERSION, KeyUuid};
 use crate::names::Name;
 use crate::operations::create_key;
 use crate::region::Region;
@@ -70,8 +70,8 @@ impl LocalKms {
         let root = create::create(&plan, |rows, making| {
             let key = KeyUuid::random().map_err(StoreError::random)?;
             let now = Timestamp::now();
-            create_key::insert(rows, home_region, key, "Made with the key store", now)?;
-            create::insert_new_material(rows, &making.root, &making.id, home_region, key, create_key::FIRST_VERSION)?;
+            create_key::insert(rows, home_region, key, &create_key::Plan::symmetric("Made with the key store"), now)?;
+            create::insert_new_material(rows, &making.root, &making.id, home_region, key, FIRST_VERSION)?;
             let region = home_region.clone();
             rows.insert_alias(&AliasRow { name: default_alias(), region, key, created_at: now, updated_at: now })
         })?;

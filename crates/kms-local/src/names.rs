@@ -26,12 +26,18 @@ pub fn parse_key_id(text: &str) -> Result<KeyId, KeyServiceError> {
 /// Reads the `AliasName` of a request, with AWS KMS's errors.
 ///
 /// # Errors
-/// `ValidationException` for a text without `alias/` in front, or with characters that no alias has.
+/// `ValidationException` for a text without `alias/` in front or with characters that the service model does not allow,
+/// `InvalidAliasNameException` for what else is no alias.
 pub fn parse_alias_name(text: &str) -> Result<AliasName, KeyServiceError> {
     if !text.starts_with("alias/") {
         return Err(refusals::alias_without_prefix());
     }
-    text.parse().map_err(|_| refusals::breaks_pattern("aliasName", text, ALIAS_PATTERN))
+    text.parse().map_err(|_| {
+        match text.bytes().all(|byte| byte == b':' || byte.is_ascii_alphanumeric() || b"/_-".contains(&byte)) {
+            true => refusals::invalid_alias_name(text),
+            false => refusals::breaks_pattern("aliasName", text, ALIAS_PATTERN),
+        }
+    })
 }
 
 /// A key within one region.

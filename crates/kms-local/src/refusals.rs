@@ -1,6 +1,6 @@
 //! What the embedded KMS refuses, in AWS KMS's codes and words (SEMANTICS.md, "Refusals").
 
-use waxseal_key_service::{ErrorCode, KeyArn, KeyServiceError};
+use waxseal_key_service::{AliasName, ErrorCode, KeyArn, KeyServiceError};
 
 use crate::region::Region;
 
@@ -33,6 +33,46 @@ pub(crate) fn not_pending_deletion(arn: &KeyArn) -> KeyServiceError {
     KeyServiceError::new(ErrorCode::InvalidState, format!("{arn} is not pending deletion."))
 }
 
+pub(crate) fn invalid_key_usage(arn: &KeyArn, usage: &str, operation: &str) -> KeyServiceError {
+    let text = format!("{arn} key usage is {usage} which is not valid for {operation}.");
+    KeyServiceError::new(ErrorCode::InvalidKeyUsage, text)
+}
+
+pub(crate) fn invalid_key_spec(arn: &KeyArn, spec: &str, operation: &str) -> KeyServiceError {
+    let text = format!("{arn} key spec is {spec} which is not valid for {operation}.");
+    KeyServiceError::new(ErrorCode::InvalidKeyUsage, text)
+}
+
+/// An encryption algorithm that keys of this kind do not have.
+pub(crate) fn invalid_algorithm(arn: Option<&KeyArn>, algorithm: &str, operation: &str) -> KeyServiceError {
+    let key = arn.map_or_else(|| "The key".to_owned(), ToString::to_string);
+    let text = format!("{key} does not have the algorithm {algorithm}, which {operation} asks for.");
+    KeyServiceError::new(ErrorCode::InvalidKeyUsage, text)
+}
+
+pub(crate) fn does_not_rotate(arn: &KeyArn) -> KeyServiceError {
+    let text = format!("{arn} is asymmetric. Only symmetric keys rotate.");
+    KeyServiceError::new(ErrorCode::UnsupportedOperation, text)
+}
+
+pub(crate) fn not_asymmetric(arn: &KeyArn) -> KeyServiceError {
+    KeyServiceError::new(ErrorCode::UnsupportedOperation, format!("{arn} is symmetric and has no public key."))
+}
+
+pub(crate) fn too_many_rotations(arn: &KeyArn, most: u32) -> KeyServiceError {
+    let text = format!("{arn} was rotated on demand {most} times, which is the most.");
+    KeyServiceError::new(ErrorCode::LimitExceeded, text)
+}
+
+pub(crate) fn tags(text: &str) -> KeyServiceError {
+    KeyServiceError::new(ErrorCode::Tag, text)
+}
+
+/// A marker that no page ended with.
+pub(crate) fn invalid_marker() -> KeyServiceError {
+    KeyServiceError::new(ErrorCode::InvalidMarker, "The marker is not one that a page ended with.")
+}
+
 pub(crate) fn incorrect_key() -> KeyServiceError {
     let text = "The key ID in the request does not identify a CMK that can perform this operation.";
     KeyServiceError::new(ErrorCode::IncorrectKey, text)
@@ -50,6 +90,35 @@ pub(crate) fn alias_exists(alias_arn: &str) -> KeyServiceError {
 
 pub(crate) fn alias_reserved() -> KeyServiceError {
     KeyServiceError::bare(ErrorCode::NotAuthorized)
+}
+
+/// Refuses an alias that only the service itself may have.
+pub(crate) fn check_not_reserved(alias: &AliasName) -> Result<(), KeyServiceError> {
+    if alias.as_str().starts_with("alias/aws/") { Err(alias_reserved()) } else { Ok(()) }
+}
+
+/// A key of another type or usage than the one that the alias points to.
+pub(crate) fn alias_of_another_kind() -> KeyServiceError {
+    validation("The current and the new key must be of the same type and have the same key usage.")
+}
+
+/// An alias of characters that the service model allows and aliases do not have.
+pub(crate) fn invalid_alias_name(text: &str) -> KeyServiceError {
+    KeyServiceError::new(ErrorCode::InvalidAliasName, format!("'{text}' is not an alias name."))
+}
+
+pub(crate) fn two_specs() -> KeyServiceError {
+    validation(
+        "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is deprecated.",
+    )
+}
+
+pub(crate) fn no_usage() -> KeyServiceError {
+    validation("You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.")
+}
+
+pub(crate) fn usage_of_another_spec(usage: &str, spec: &str) -> KeyServiceError {
+    validation(format!("KeyUsage {usage} is not compatible with KeySpec {spec}"))
 }
 
 pub(crate) fn alias_without_prefix() -> KeyServiceError {
@@ -100,6 +169,16 @@ pub(crate) fn breaks_pattern(member: &str, value: &str, pattern: &str) -> KeySer
 
 fn constraint(subject: &str, rule: &str) -> KeyServiceError {
     violations(&[violation(subject, rule)])
+}
+
+/// A member that the service model does not require, but this request.
+pub(crate) fn missing(member: &str) -> KeyServiceError {
+    constraint(&format!("Value null at '{member}'"), "Member must not be null")
+}
+
+/// As [`missing`], for a binary member.
+pub(crate) fn missing_ciphertext() -> KeyServiceError {
+    constraint("Value at 'ciphertextBlob'", "Member must not be null")
 }
 
 /// One constraint of the service model that a request breaks.

@@ -20,7 +20,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use waxseal_key_service::{AliasName, KeyServiceError};
 
 use crate::error::StoreError;
-use crate::key::{Key, KeyUuid, Material};
+use crate::key::{FIRST_VERSION, Key, KeySpec, KeyUuid, Material};
+use crate::key_pair::KeyPair;
 use crate::names::Name;
 use crate::region::Region;
 use crate::seal::PassphraseSource;
@@ -113,21 +114,38 @@ impl Store {
         Ok(found.map(|key| cache.insert(region, name, key)))
     }
 
-    /// Finds a key that may be used, and the wanted version of its material.
+    /// Finds a key that may be used for an operation, and the wanted version of its material.
     pub(crate) fn find_usable(
         &self,
         region: &Region,
         name: Name<'_>,
         wanted: Wanted,
+        operation: &str,
+    ) -> Result<Usable, KeyServiceError> {
+        let usable = self.find_usable_now(region, name, wanted, operation)?;
+        // Only what encrypts has to be new.
+        if matches!(wanted, Wanted::Current) && usable.key.is_rotation_due() && self.rotate_if_due(&usable.key)? {
+            return self.find_usable_now(region, name, wanted, operation);
+        }
+        Ok(usable)
+    }
+
+    fn find_usable_now(
+        &self,
+        region: &Region,
+        name: Name<'_>,
+        wanted: Wanted,
+        operation: &str,
     ) -> Result<Usable, KeyServiceError> {
         let mut inner = self.fresh()?;
         if let Some(key) = inner.cache.key(region, name) {
+            key.check_encrypts(operation)?;
             key.check_usable()?;
             if let Some(material) = inner.cache.material(&key, wanted.of(&key)) {
                 return Ok(Usable { key, material: Some(material) });
             }
         }
-        self.load_usable(&mut inner, region, name, wanted)
+        self.load_usable(&mut inner, region, name, wanted, operation)
     }
 
     /// As [`Store::find_usable`], from the database: key and material are of one snapshot.
@@ -137,12 +155,14 @@ impl Store {
         region: &Region,
         name: Name<'_>,
         wanted: Wanted,
+        operation: &str,
     ) -> Result<Usable, KeyServiceError> {
         let Inner { connection, cache, .. } = inner;
         let snapshot = connection.unchecked_transaction().map_err(|error| self.database_error(error))?;
         let rows = Rows::new(&snapshot, &self.database);
         let key = rows.key(region, name)?.ok_or_else(|| name.not_found(region))?;
         let key = cache.insert(region, name, key);
+        key.check_encrypts(operation)?;
         key.check_usable()?;
         let Some(row) = rows.material(&key.region, key.id(), wanted.of(&key))? else {
             return Ok(Usable { key, material: None });
@@ -151,26 +171,39 @@ impl Store {
         Ok(Usable { key, material: Some(material) })
     }
 
-    /// Unwraps one version of a key's material.
+    /// Unwraps one version of a symmetric key's material.
     pub(crate) fn unwrap_material(&self, key: &Key, row: &MaterialRow) -> Result<Material, StoreError> {
-        let place = MaterialPlace {
+        let secret = self.root.unwrap(self.place(key, row), &row.wrapped);
+        let secret = secret.ok_or_else(|| self.not_authentic(key))?;
+        Ok(Material { version: row.version, id: Arc::clone(&row.material_id), secret })
+    }
+
+    /// Unwraps the material of an asymmetric key.
+    pub(crate) fn unwrap_pair(&self, key: &Key, row: &MaterialRow) -> Result<KeyPair, StoreError> {
+        let pair = self.root.unwrap_pair(self.place(key, row), key.metadata.key_spec, &row.wrapped);
+        pair.ok_or_else(|| self.not_authentic(key))
+    }
+
+    /// Where the material of a row belongs.
+    fn place<'a>(&'a self, key: &'a Key, row: &'a MaterialRow) -> MaterialPlace<'a> {
+        MaterialPlace {
             store: &self.id,
             region: &key.region,
             key: key.id(),
             version: row.version,
             material_id: &row.material_id,
-        };
-        let secret = self.root.unwrap(place, &row.wrapped).ok_or_else(|| {
-            StoreError::damaged(&self.database, format!("the material of {} does not authenticate", key.metadata.arn))
-        })?;
-        Ok(Material { version: row.version, id: Arc::clone(&row.material_id), secret })
+        }
+    }
+
+    fn not_authentic(&self, key: &Key) -> StoreError {
+        self.damaged(&format!("the material of {} does not authenticate", key.metadata.arn))
     }
 
     /// Runs `read` on the database, in one snapshot.
-    pub(crate) fn read<T>(
+    pub(crate) fn read<T, E: From<StoreError>>(
         &self,
-        read: impl FnOnce(&Self, &Rows<'_>) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        read: impl FnOnce(&Self, &Rows<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let inner = self.fresh()?;
         let snapshot = inner.connection.unchecked_transaction().map_err(|error| self.database_error(error))?;
         read(self, &Rows::new(&snapshot, &self.database))
@@ -200,6 +233,20 @@ impl Store {
         version: u32,
     ) -> Result<(), StoreError> {
         create::insert_new_material(rows, &self.root, &self.id, region, key, version)
+    }
+
+    /// Wraps a key pair, and writes it as the material of the key.
+    pub(crate) fn insert_pair(
+        &self,
+        rows: &Rows<'_>,
+        region: &Region,
+        key: KeyUuid,
+        spec: KeySpec,
+        pair: &KeyPair,
+    ) -> Result<(), StoreError> {
+        let material_id = &create::random_material_id()?;
+        let place = MaterialPlace { store: &self.id, region, key, version: FIRST_VERSION, material_id };
+        create::insert_pair(rows, &self.root, place, spec, pair, Timestamp::now())
     }
 
     pub(crate) fn regions_with_alias(&self, name: &AliasName) -> Result<Vec<Region>, StoreError> {
@@ -294,13 +341,10 @@ mod tests {
         kms.decrypt(&request).map(|response| (response.key_material_id, response.plaintext.expose().to_vec()))
     }
 
-    /// Gives the default key a second version of its material, as a rotation will.
+    /// Gives the default key a second version of its material.
     fn rotate(kms: &LocalKms) {
-        let arn = kms.default_key().unwrap().unwrap();
-        let id = KeyUuid::parse(arn.key_id()).unwrap();
-        kms.store.write(|rows| kms.store.insert_new_material(rows, &Region::default(), id, 2)).unwrap();
-        let other = Connection::open(kms.store.directory.join(DATABASE)).unwrap();
-        other.execute("UPDATE keys SET current_version = 2", []).unwrap();
+        let body = format!(r#"{{"KeyId":"{}"}}"#, kms.default_key().unwrap().unwrap());
+        kms.call(&Region::default(), "RotateKeyOnDemand", body.as_bytes()).unwrap();
     }
 
     #[test]
@@ -346,14 +390,15 @@ mod tests {
         kms.store
             .write(|rows| {
                 ids.iter().try_for_each(|id| {
-                    crate::operations::create_key::insert(rows, &region, *id, "", Timestamp::now())?;
+                    let plan = crate::operations::create_key::Plan::symmetric("");
+                    crate::operations::create_key::insert(rows, &region, *id, &plan, Timestamp::now())?;
                     kms.store.insert_new_material(rows, &region, *id, 1)
                 })
             })
             .unwrap();
         for id in ids {
             let context = EncryptionContext::new();
-            assert!(kms.encrypting(&region, &KeyId::Arn(id.arn(&region)), &context).is_ok());
+            assert!(kms.encrypting(&region, &KeyId::Arn(id.arn(&region)), &context, "Encrypt").is_ok());
         }
         assert!(kms.store.inner().cache.len() <= 1024);
     }

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use waxseal_key_service::SecretBytes;
 use zeroize::Zeroizing;
 
+use super::content::Version;
 use crate::aead;
 use crate::encoding::{Fields, Reader};
 use crate::error::StoreError;
@@ -17,7 +18,8 @@ use crate::seal::passphrase::{PassphraseKey, PassphraseLock};
 use crate::seal::{Passphrase, PassphraseCost, PassphraseSource, derive};
 
 const MAGIC: &[u8; 16] = b"waxseal backup\r\n";
-const VERSION: u8 = 1;
+/// What is written now. Older ones are read.
+const VERSION: u8 = 2;
 /// Magic, version and the length of the whole file.
 const PREAMBLE_LEN: usize = MAGIC.len() + 1 + 8;
 const HEADER_LEN: usize = PREAMBLE_LEN + PassphraseLock::ENCODED_LEN;
@@ -50,8 +52,8 @@ pub(super) fn seal(
     Ok(bytes)
 }
 
-/// Reads and opens the backup file at `path`. The passphrase is asked for last.
-pub(super) fn open(path: &Path, passphrase: PassphraseSource<'_>) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+/// Reads and opens the backup file at `path`: the encoding of its content, and the content. The passphrase is asked for last.
+pub(super) fn open(path: &Path, passphrase: PassphraseSource<'_>) -> Result<(Version, Zeroizing<Vec<u8>>), StoreError> {
     let bytes = load(path)?;
     let damaged = |what| StoreError::BackupDamaged { path: path.to_owned(), what };
     let (body, checksum) = bytes.split_at(bytes.len() - CHECKSUM_LEN);
@@ -65,7 +67,8 @@ pub(super) fn open(path: &Path, passphrase: PassphraseSource<'_>) -> Result<Zero
     let mut content = Zeroizing::new(vec![0; sealed.len() - aead::OVERHEAD]);
     aead::open(backup_key(&key).expose(), associated(header).as_bytes(), sealed, &mut content)
         .map_err(|_| damaged("it does not authenticate: it was tampered with"))?;
-    Ok(content)
+    let version = if header[MAGIC.len()] == VERSION { Version::Second } else { Version::First };
+    Ok((version, content))
 }
 
 /// Reads the whole file, which has the length that its preamble says.
@@ -102,7 +105,7 @@ fn check_preamble(path: &Path, preamble: &[u8]) -> Result<usize, StoreError> {
         let (found, expected) = (preamble.len() as u64, MIN_LEN as u64);
         return Err(StoreError::BackupTruncated { path, found, expected });
     };
-    if version != VERSION {
+    if version == 0 || version > VERSION {
         return Err(StoreError::NewerBackup { path, found: version, supported: VERSION });
     }
     let len = usize::try_from(len).ok().filter(|len| (MIN_LEN..=MAX_LEN).contains(len));
@@ -135,7 +138,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("backup");
         fs::write(&path, bytes).unwrap();
-        open(&path, &mut || Ok(passphrase(text)))
+        open(&path, &mut || Ok(passphrase(text))).map(|(_, content)| content)
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Backups for the fuzz targets.
 
-use super::content::Content;
+use super::content::{Content, Version};
 use super::file;
 use crate::error::StoreError;
 use crate::local_kms::LocalKms;
@@ -10,7 +10,7 @@ use crate::timestamp::Timestamp;
 /// Decodes the content of a backup, and encodes it again.
 #[must_use]
 pub fn backup_content(bytes: &[u8]) -> Option<Vec<u8>> {
-    Content::decode(bytes).map(|content| content.encode().to_vec())
+    Content::decode(Version::Second, bytes).map(|content| content.encode().to_vec())
 }
 
 /// The content of a store, as a backup made in 1970 has it: no key is gone by then.

@@ -37,9 +37,7 @@ impl LocalKms {
     /// `KMSInvalidStateException` for a key that is pending deletion, and whatever the store answers.
     pub fn create_alias(&self, request: &CreateAliasRequest<'_>) -> Result<(), KeyServiceError> {
         let CreateAliasRequest { region, alias_name, target_key_id } = *request;
-        if alias_name.as_str().starts_with("alias/aws/") {
-            return Err(refusals::alias_reserved());
-        }
+        refusals::check_not_reserved(alias_name)?;
         let target = Name::within(region, target_key_id)?;
         if matches!(target, Name::Alias(_)) {
             return Err(refusals::alias_of_an_alias());

@@ -46,17 +46,26 @@ pub struct DecryptResponse {
 pub(crate) struct Decrypting<'a> {
     blob: Blob<'a>,
     pub(crate) key: Arc<Key>,
-    material: Arc<Material>,
+    pub(super) material: Arc<Material>,
     context: &'a EncryptionContext,
 }
 
+const NAME: &str = "Decrypt";
+
 /// Answers the protocol's request.
 pub(super) fn call(kms: &LocalKms, region: &Region, arguments: &Arguments<'_>) -> Result<Answer, KeyServiceError> {
+    let key_id = arguments.optional_key("KeyId")?;
+    kms.check_algorithm(region, arguments, "EncryptionAlgorithm", key_id.as_ref(), NAME)?;
+    let Some(ciphertext_blob) = ciphertext(arguments)? else {
+        let key_id = key_id.ok_or_else(|| refusals::missing("keyId"))?;
+        kms.check_may_use(region, &key_id, NAME)?;
+        return Ok(Answer::none());
+    };
     let decrypted = kms.decrypt(&DecryptRequest {
         region,
-        ciphertext_blob: arguments.bytes("CiphertextBlob").unwrap_or_default(),
+        ciphertext_blob,
         encryption_context: &arguments.context("EncryptionContext")?,
-        key_id: arguments.optional_key("KeyId")?.as_ref(),
+        key_id: key_id.as_ref(),
     })?;
     Ok(Answer::of(|answer| {
         answer.text("KeyId", decrypted.key_id.as_str());
@@ -64,6 +73,15 @@ pub(super) fn call(kms: &LocalKms, region: &Region, arguments: &Arguments<'_>) -
         answer.text("EncryptionAlgorithm", SYMMETRIC_DEFAULT);
         answer.text("KeyMaterialId", &decrypted.key_material_id);
     }))
+}
+
+/// The ciphertext of a request; `None` means that it is a dry run that asks to look at none.
+pub(super) fn ciphertext<'a>(arguments: &'a Arguments<'_>) -> Result<Option<&'a [u8]>, KeyServiceError> {
+    let ignored = arguments.texts("DryRunModifiers").any(|modifier| modifier == "IGNORE_CIPHERTEXT");
+    if ignored && arguments.flag("DryRun") {
+        return Ok(None);
+    }
+    arguments.bytes("CiphertextBlob").map(Some).ok_or_else(refusals::missing_ciphertext)
 }
 
 impl LocalKms {
@@ -74,7 +92,7 @@ impl LocalKms {
     /// `IncorrectKeyException`, `NotFoundException`, `DisabledException`, `KMSInvalidStateException`, and whatever the
     /// store answers.
     pub fn decrypt(&self, request: &DecryptRequest<'_>) -> Result<DecryptResponse, KeyServiceError> {
-        let with = self.decrypting(request)?;
+        let with = self.decrypting(request, NAME)?;
         let mut plaintext = Plaintext::zeros(with.plaintext_len());
         with.decrypt_into(plaintext.expose_mut())?;
         Ok(DecryptResponse {
@@ -85,7 +103,11 @@ impl LocalKms {
     }
 
     /// Finds the key of a ciphertext, for decrypting.
-    pub(crate) fn decrypting<'a>(&self, request: &DecryptRequest<'a>) -> Result<Decrypting<'a>, KeyServiceError> {
+    pub(crate) fn decrypting<'a>(
+        &self,
+        request: &DecryptRequest<'a>,
+        operation: &str,
+    ) -> Result<Decrypting<'a>, KeyServiceError> {
         let DecryptRequest { region, ciphertext_blob, encryption_context: context, key_id } = *request;
         if let Some(error) = refusals::bad_length("ciphertextBlob", ciphertext_blob.len(), 1, MAX_CIPHERTEXT) {
             return Err(error);
@@ -103,7 +125,7 @@ impl LocalKms {
         }
         let blob = parsed?;
         let Usable { key, material } =
-            self.store.find_usable(region, Name::Id(&claimed), Wanted::Version(blob.version))?;
+            self.store.find_usable(region, Name::Id(&claimed), Wanted::Version(blob.version), operation)?;
         // A version that the key never had: nobody can have encrypted with it.
         let material = material.ok_or_else(refusals::invalid_ciphertext)?;
         Ok(Decrypting { blob, key, material, context })

@@ -33,11 +33,15 @@ pub struct EncryptResponse {
     pub ciphertext_blob: Vec<u8>,
 }
 
+const NAME: &str = "Encrypt";
+
 /// Answers the protocol's request.
 pub(super) fn call(kms: &LocalKms, region: &Region, arguments: &Arguments<'_>) -> Result<Answer, KeyServiceError> {
+    let key_id = &arguments.key("KeyId")?;
+    kms.check_algorithm(region, arguments, "EncryptionAlgorithm", Some(key_id), NAME)?;
     let encrypted = kms.encrypt(&EncryptRequest {
         region,
-        key_id: &arguments.key("KeyId")?,
+        key_id,
         encryption_context: &arguments.context("EncryptionContext")?,
         plaintext: arguments.bytes("Plaintext").unwrap_or_default(),
     })?;
@@ -58,7 +62,7 @@ impl LocalKms {
         if let Some(error) = refusals::bad_length("plaintext", request.plaintext.len(), 1, MAX_PLAINTEXT) {
             return Err(error);
         }
-        let with = self.encrypting(request.region, request.key_id, request.encryption_context)?;
+        let with = self.encrypting(request.region, request.key_id, request.encryption_context, NAME)?;
         let ciphertext_blob = with.encrypt(request.encryption_context, request.plaintext)?;
         Ok(EncryptResponse { key_id: with.key.metadata.arn.clone(), ciphertext_blob })
     }

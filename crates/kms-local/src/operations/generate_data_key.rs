@@ -97,8 +97,17 @@ impl LocalKms {
         &self,
         request: &GenerateDataKeyRequest<'_>,
     ) -> Result<GenerateDataKeyResponse, KeyServiceError> {
+        self.generate(request, "GenerateDataKey")
+    }
+
+    /// Makes a data key for the operation of this name.
+    pub(super) fn generate(
+        &self,
+        request: &GenerateDataKeyRequest<'_>,
+        operation: &str,
+    ) -> Result<GenerateDataKeyResponse, KeyServiceError> {
         let len = request.length()?;
-        let with = self.encrypting(request.region, request.key_id, request.encryption_context)?;
+        let with = self.encrypting(request.region, request.key_id, request.encryption_context, operation)?;
         let mut plaintext = Plaintext::zeros(len);
         getrandom::fill(plaintext.expose_mut()).map_err(StoreError::random)?;
         let ciphertext_blob = with.encrypt(request.encryption_context, plaintext.expose())?;

@@ -41,7 +41,7 @@ impl LocalKms {
         &self,
         request: &GenerateDataKeyRequest<'_>,
     ) -> Result<GenerateDataKeyWithoutPlaintextResponse, KeyServiceError> {
-        let generated = self.generate_data_key(request)?;
+        let generated = self.generate(request, "GenerateDataKeyWithoutPlaintext")?;
         Ok(GenerateDataKeyWithoutPlaintextResponse {
             key_id: generated.key_id,
             key_material_id: generated.key_material_id,

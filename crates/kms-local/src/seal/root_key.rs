@@ -1,15 +1,14 @@
 //! The root key, and the key material that it wraps.
 
 use waxseal_key_service::SecretBytes;
+use zeroize::Zeroizing;
 
 use crate::aead;
 use crate::encoding::Fields;
 use crate::error::StoreError;
-use crate::key::KeyUuid;
+use crate::key::{KeySpec, KeyUuid};
+use crate::key_pair::KeyPair;
 use crate::region::Region;
-
-/// Length of a wrapped key material in bytes.
-pub(crate) const WRAPPED_LEN: usize = aead::OVERHEAD + aead::KEY_LEN;
 
 /// The random number that tells one store from all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,10 +58,30 @@ impl RootKey {
     }
 
     pub(crate) fn wrap(&self, place: MaterialPlace<'_>, material: &SecretBytes) -> Result<Vec<u8>, StoreError> {
-        let mut wrapped = Vec::with_capacity(WRAPPED_LEN);
-        aead::seal(self.0.expose(), associated(place).as_bytes(), material.expose(), &mut wrapped)
-            .map_err(StoreError::random)?;
-        Ok(wrapped)
+        self.seal(&associated(place), material.expose())
+    }
+
+    /// Wraps a key pair, bound to its spec too.
+    pub(crate) fn wrap_pair(
+        &self,
+        place: MaterialPlace<'_>,
+        spec: KeySpec,
+        pair: &KeyPair,
+    ) -> Result<Vec<u8>, StoreError> {
+        self.seal(&associated_pair(place, spec), &pair.to_bytes())
+    }
+
+    /// Unwraps a key pair; `None` means that it is damaged or belongs elsewhere.
+    pub(crate) fn unwrap_pair(&self, place: MaterialPlace<'_>, spec: KeySpec, wrapped: &[u8]) -> Option<KeyPair> {
+        let mut bytes = Zeroizing::new(vec![0; wrapped.len().checked_sub(aead::OVERHEAD)?]);
+        aead::open(self.0.expose(), associated_pair(place, spec).as_bytes(), wrapped, &mut bytes).ok()?;
+        KeyPair::from_bytes(&bytes)
+    }
+
+    fn seal(&self, associated: &Fields, plaintext: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let mut sealed = Vec::with_capacity(aead::OVERHEAD + plaintext.len());
+        aead::seal(self.0.expose(), associated.as_bytes(), plaintext, &mut sealed).map_err(StoreError::random)?;
+        Ok(sealed)
     }
 
     /// Unwraps a material; `None` means that it is damaged or belongs elsewhere.
@@ -72,7 +91,15 @@ impl RootKey {
 }
 
 fn associated(place: MaterialPlace<'_>) -> Fields {
-    Fields::new("waxseal kms 1: key material")
+    within(Fields::new("waxseal kms 1: key material"), place)
+}
+
+fn associated_pair(place: MaterialPlace<'_>, spec: KeySpec) -> Fields {
+    within(Fields::new("waxseal kms 1: key pair").with(spec.as_str().as_bytes()), place)
+}
+
+fn within(fields: Fields, place: MaterialPlace<'_>) -> Fields {
+    fields
         .with(place.store.as_bytes())
         .with(place.region.as_str().as_bytes())
         .with(place.key.as_bytes())
@@ -97,7 +124,7 @@ mod tests {
         let (key, other_key) = (KeyUuid::random().unwrap(), KeyUuid::random().unwrap());
         let place = MaterialPlace { store: &store, region: &region, key, version: 1, material_id: "m" };
         let wrapped = root.wrap(place, &material).unwrap();
-        assert_eq!(wrapped.len(), WRAPPED_LEN);
+        assert_eq!(wrapped.len(), 60);
         assert_eq!(root.unwrap(place, &wrapped), Some(material));
         for elsewhere in [
             MaterialPlace { store: &other_store, ..place },
@@ -109,5 +136,20 @@ mod tests {
             assert_eq!(root.unwrap(elsewhere, &wrapped), None, "{elsewhere:?}");
         }
         assert_eq!(RootKey::random().unwrap().unwrap(place, &wrapped), None);
+    }
+
+    #[test]
+    fn a_wrapped_key_pair_opens_in_its_own_place_and_as_what_it_is_only() {
+        let (root, store, region) = (RootKey::random().unwrap(), StoreId::random().unwrap(), Region::default());
+        let (one, other) = (KeyUuid::random().unwrap(), KeyUuid::random().unwrap());
+        let place = MaterialPlace { store: &store, region: &region, key: one, version: 1, material_id: "m" };
+        let pair = KeyPair::generate(KeySpec::EccNistP256).unwrap().unwrap();
+        let wrapped = root.wrap_pair(place, KeySpec::EccNistP256, &pair).unwrap();
+        let unwrap = |place, spec| root.unwrap_pair(place, spec, &wrapped).map(|pair| pair.public);
+        assert_eq!(unwrap(place, KeySpec::EccNistP256), Some(pair.public));
+        assert_eq!(unwrap(place, KeySpec::EccSecgP256k1), None);
+        assert_eq!(unwrap(MaterialPlace { key: other, ..place }, KeySpec::EccNistP256), None);
+        assert_eq!(root.unwrap(place, &wrapped), None);
+        assert!(root.unwrap_pair(place, KeySpec::EccNistP256, &wrapped[..20]).is_none());
     }
 }

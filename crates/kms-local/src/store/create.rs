@@ -11,7 +11,8 @@ use super::rows::{MaterialRow, Meta, Rows};
 use super::{DATABASE, LOCK, schema};
 use crate::error::StoreError;
 use crate::files::{self, FileLock};
-use crate::key::KeyUuid;
+use crate::key::{KeySpec, KeyUuid};
+use crate::key_pair::KeyPair;
 use crate::region::Region;
 use crate::seal::root_key::{MaterialPlace, RootKey, StoreId, random_secret};
 use crate::seal::{Lock, NewSeal, Sealed, key_file, new_passphrase_lock};
@@ -90,7 +91,27 @@ pub(crate) fn insert_material(
     material: &SecretBytes,
     created_at: Timestamp,
 ) -> Result<(), StoreError> {
-    let wrapped = root.wrap(place, material)?.try_into().expect("wrapping 32 bytes gives 60");
+    insert_wrapped(rows, place, root.wrap(place, material)?, created_at)
+}
+
+/// Wraps a key pair and writes it as the material of its key.
+pub(crate) fn insert_pair(
+    rows: &Rows<'_>,
+    root: &RootKey,
+    place: MaterialPlace<'_>,
+    spec: KeySpec,
+    pair: &KeyPair,
+    created_at: Timestamp,
+) -> Result<(), StoreError> {
+    insert_wrapped(rows, place, root.wrap_pair(place, spec, pair)?, created_at)
+}
+
+fn insert_wrapped(
+    rows: &Rows<'_>,
+    place: MaterialPlace<'_>,
+    wrapped: Vec<u8>,
+    created_at: Timestamp,
+) -> Result<(), StoreError> {
     let material_id = Arc::from(place.material_id);
     rows.insert_material(
         place.region,
@@ -99,7 +120,8 @@ pub(crate) fn insert_material(
     )
 }
 
-fn random_material_id() -> Result<String, StoreError> {
+/// Makes the id of a new material: 64 hexadecimal digits.
+pub(crate) fn random_material_id() -> Result<String, StoreError> {
     let mut bytes = [0_u8; 32];
     getrandom::fill(&mut bytes).map_err(StoreError::random)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -1,6 +1,9 @@
 //! Rows as typed values: strictly read, because whoever can write the file can write anything into them.
 
 mod credentials;
+mod pages;
+mod rotations;
+mod tags;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,8 +17,9 @@ use crate::key::{Key, KeyMetadata, KeySpec, KeyState, KeyUsage, KeyUuid, Origin}
 use crate::names::Name;
 use crate::region::Region;
 use crate::seal::Sealed;
-use crate::seal::root_key::{StoreId, WRAPPED_LEN};
+use crate::seal::root_key::StoreId;
 use crate::timestamp::Timestamp;
+pub(crate) use tags::Tag;
 
 /// Longest description of a key, in characters (`DescriptionType` in the service model).
 pub(crate) const MAX_DESCRIPTION: usize = 8192;
@@ -33,7 +37,7 @@ pub(crate) struct Meta {
 pub(crate) struct MaterialRow {
     pub(crate) version: u32,
     pub(crate) material_id: Arc<str>,
-    pub(crate) wrapped: [u8; WRAPPED_LEN],
+    pub(crate) wrapped: Vec<u8>,
     pub(crate) created_at: Timestamp,
 }
 
@@ -47,9 +51,11 @@ pub(crate) struct AliasRow {
 }
 
 const KEY_COLUMNS: &str = "k.region, k.key_id, k.description, k.key_spec, k.key_usage, k.origin, k.key_state, \
-                           k.deletion_date, k.created_at, k.current_version, m.material_id";
+                           k.deletion_date, k.created_at, k.current_version, m.material_id, s.period_in_days, \
+                           s.next_at";
 const KEY_TABLES: &str = "keys k LEFT JOIN key_materials m \
-                          ON m.region = k.region AND m.key_id = k.key_id AND m.version = k.current_version";
+                          ON m.region = k.region AND m.key_id = k.key_id AND m.version = k.current_version \
+                          LEFT JOIN rotation_schedules s ON s.region = k.region AND s.key_id = k.key_id";
 
 /// The database seen as rows. Whether in a transaction is its user's business.
 pub(crate) struct Rows<'a> {
@@ -157,6 +163,13 @@ impl<'a> Rows<'a> {
         )
     }
 
+    pub(crate) fn set_description(&self, key: &Key, description: &str) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE keys SET description = ? WHERE region = ? AND key_id = ?",
+            params![description, key.region.as_str(), key.metadata.arn.key_id()],
+        )
+    }
+
     pub(crate) fn has_due(&self, now: Timestamp) -> Result<bool, StoreError> {
         let query = "SELECT EXISTS (SELECT 1 FROM keys WHERE deletion_date <= ?)";
         self.query(query, |statement| statement.query_row([now.to_column()], |row| row.get(0)))
@@ -182,15 +195,6 @@ impl<'a> Rows<'a> {
         Ok(rows.into_iter().next())
     }
 
-    pub(crate) fn materials(&self, key: &Key) -> Result<Vec<MaterialRow>, StoreError> {
-        self.list(
-            "SELECT version, material_id, wrapped, created_at FROM key_materials \
-             WHERE region = ? AND key_id = ? ORDER BY version",
-            params![key.region.as_str(), key.metadata.arn.key_id()],
-            |cells| cells.material(),
-        )
-    }
-
     pub(crate) fn insert_material(&self, region: &Region, key: KeyUuid, row: &MaterialRow) -> Result<(), StoreError> {
         self.execute(
             "INSERT INTO key_materials (region, key_id, version, material_id, wrapped, created_at) \
@@ -200,7 +204,7 @@ impl<'a> Rows<'a> {
                 key.text(),
                 row.version,
                 &*row.material_id,
-                row.wrapped,
+                &*row.wrapped,
                 row.created_at.to_column()
             ],
         )
@@ -232,6 +236,18 @@ impl<'a> Rows<'a> {
                 alias.updated_at.to_column(),
             ],
         )
+    }
+
+    /// Lets an alias point to another key.
+    pub(crate) fn set_alias_target(&self, name: &AliasName, target: &Key, now: Timestamp) -> Result<(), StoreError> {
+        self.execute(
+            "UPDATE aliases SET key_id = ?, updated_at = ? WHERE name = ? AND region = ?",
+            params![target.metadata.arn.key_id(), now.to_column(), name.as_str(), target.region.as_str()],
+        )
+    }
+
+    pub(crate) fn delete_alias(&self, region: &Region, name: &AliasName) -> Result<(), StoreError> {
+        self.execute("DELETE FROM aliases WHERE name = ? AND region = ?", params![name.as_str(), region.as_str()])
     }
 
     fn list<T>(
@@ -311,6 +327,7 @@ impl Cells<'_> {
             },
             region,
             current_version: self.get(9)?,
+            schedule: self.schedule(11)?,
         })
     }
 

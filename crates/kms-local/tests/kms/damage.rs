@@ -92,7 +92,7 @@ fn rows_that_break_the_rules_are_damage() {
         "UPDATE keys SET key_state = 'Sleeping'",
         "UPDATE keys SET key_state = 'PendingDeletion'",
         "UPDATE keys SET deletion_date = 99999999999999",
-        "UPDATE keys SET key_spec = 'RSA_2048'",
+        "UPDATE keys SET key_spec = 'RSA_1024'",
         "UPDATE keys SET created_at = -1",
         "UPDATE keys SET current_version = 2",
         "UPDATE keys SET current_version = -1",
