@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::support::World;
 
 const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 20] = [
     &[],
     &["encrypt"],
     &["decrypt"],
@@ -20,6 +21,13 @@ const COMMANDS: [&[&str]; 14] = [
     &["kms", "init"],
     &["kms", "backup"],
     &["kms", "restore"],
+    &["kms", "serve"],
+    &["kms", "credentials"],
+    &["kms", "credentials", "create"],
+    &["kms", "credentials", "list"],
+    &["kms", "credentials", "delete"],
+    &["kms", "lock"],
+    &["kms", "unlock"],
 ];
 
 #[test]

@@ -25,5 +25,6 @@ mod ranges;
 mod recovery;
 mod refusals;
 mod round_trip;
+mod serve;
 mod streams;
 mod support;
