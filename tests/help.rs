@@ -5,14 +5,14 @@ use std::path::Path;
 
 use crate::support::World;
 
-const COMMANDS: [&[&str]; 14] = [
-const COMMANDS: [&[&str]; 20] = [
+const COMMANDS: [&[&str]; 22] = [
     &[],
     &["encrypt"],
     &["decrypt"],
     &["cat"],
     &["verify"],
     &["inspect"],
+    &["prepare"],
     &["mount"],
     &["umount"],
     &["status"],
