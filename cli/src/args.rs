@@ -1,6 +1,7 @@
 //! The command line's words: subcommands, options, and their help.
 
 mod mount;
+mod serve;
 mod verify;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use waxseal_container::Suite;
 
 pub(crate) use self::mount::{Mount, Umount};
+pub(crate) use self::serve::{CredentialsCommand, CredentialsCreate, KmsCredentials, KmsLock, KmsServe, KmsUnlock};
 pub(crate) use self::verify::Verify;
 use crate::range::Range;
 
@@ -238,6 +240,14 @@ pub(crate) enum KmsCommand {
     Backup(KmsBackup),
     /// Make the key store of this machine from a backup
     Restore(KmsRestore),
+    /// Serve the key store to the AWS CLI, the AWS SDKs and other machines
+    Serve(KmsServe),
+    /// Manage the access keys with which requests to a server are signed
+    Credentials(KmsCredentials),
+    /// Take the keys of running servers out of memory
+    Lock(KmsLock),
+    /// Let running servers use their keys again
+    Unlock(KmsUnlock),
 }
 
 /// `waxseal kms init`.

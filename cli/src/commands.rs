@@ -1,12 +1,15 @@
 //! The commands, one file each.
 
 mod cat;
+mod credentials;
 mod decrypt;
 mod encrypt;
 mod inspect;
 mod kms;
+mod lock;
 mod mount;
 mod reading;
+mod serve;
 mod status;
 mod umount;
 mod verify;

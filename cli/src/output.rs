@@ -123,6 +123,15 @@ impl Console {
         }
     }
 
+    /// Prints what can be had this once only, or is all that the command is for: its text however quiet it is to be.
+    pub(crate) fn answer(&self, text: impl FnOnce() -> String, json: impl FnOnce() -> Value) -> Result<(), CliError> {
+        if self.json {
+            return self.json_line(&json());
+        }
+        let text = text();
+        if text.is_empty() { Ok(()) } else { self.to_stdout(&text) }
+    }
+
     /// Prints what was done to a file: text only when asked to be verbose, JSON always.
     pub(crate) fn done(&self, text: impl FnOnce() -> String, json: impl FnOnce() -> Value) -> Result<(), CliError> {
         if self.json {

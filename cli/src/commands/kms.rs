@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::json;
 use waxseal_kms_local::{CreateOptions, LocalKms, NewSeal, Overwrite, Passphrase, PassphraseCost, Region, StoreError};
 
+use super::{credentials, lock, serve};
 use crate::args::{BackupPassphrase, Common, KmsBackup, KmsCommand, KmsInit, KmsRestore, PassphraseOptions, SealName};
 use crate::atomic::directory_of;
 use crate::error::{Class, CliError};
@@ -22,6 +23,10 @@ pub(crate) fn run(common: &Common, command: &KmsCommand, console: &Console) -> R
         KmsCommand::Init(args) => init(&directory, args, console),
         KmsCommand::Backup(args) => backup(&directory, args, console),
         KmsCommand::Restore(args) => restore(&directory, args, console),
+        KmsCommand::Serve(args) => serve::run(&directory, common, args, console),
+        KmsCommand::Credentials(args) => credentials::run(&directory, &args.command, console),
+        KmsCommand::Lock(_) => lock::lock(&directory, console),
+        KmsCommand::Unlock(args) => lock::unlock(&directory, &args.passphrase, console),
     }
 }
 

@@ -10,6 +10,7 @@ mod aead;
 mod backup;
 mod ciphertext;
 mod context;
+mod credentials;
 mod encoding;
 mod error;
 mod files;
@@ -31,6 +32,7 @@ mod store;
 mod timestamp;
 
 pub use backup::{BackupReport, Overwrite, restore};
+pub use credentials::{Credential, CredentialError, CredentialInfo, credentials, delete_credential};
 pub use error::StoreError;
 pub use key::{KeyMetadata, KeySpec, KeyState, KeyUsage, Origin, RotationType};
 pub use local_kms::{CreateOptions, LocalKms, Opened};

@@ -7,6 +7,7 @@
 mod cache;
 mod connection;
 pub(crate) mod create;
+pub(crate) mod credentials;
 pub(crate) mod rows;
 mod schema;
 pub(crate) mod status;

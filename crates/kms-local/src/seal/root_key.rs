@@ -53,7 +53,7 @@ impl RootKey {
         random_secret().map(Self)
     }
 
-    pub(super) fn expose(&self) -> &[u8; aead::KEY_LEN] {
+    pub(crate) fn expose(&self) -> &[u8; aead::KEY_LEN] {
         self.0.expose()
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::credentials::Credential;
 use crate::key::{Key, Material};
 use crate::names::Name;
 use crate::region::Region;
@@ -10,11 +11,14 @@ use crate::timestamp::Timestamp;
 
 /// Most keys that stay in memory. A store has a handful; whoever uses thousands in turn pays for reading them.
 const MAX_KEYS: usize = 1024;
+/// Most credentials that stay in memory.
+const MAX_CREDENTIALS: usize = 1024;
 
 #[derive(Default)]
 pub(super) struct Cache {
     regions: HashMap<Region, OneRegion>,
     keys: usize,
+    credentials: HashMap<String, Arc<Credential>>,
 }
 
 #[derive(Default)]
@@ -33,6 +37,7 @@ impl Cache {
     pub(super) fn clear(&mut self) {
         self.regions.clear();
         self.keys = 0;
+        self.credentials.clear();
     }
 
     #[cfg(test)]
@@ -72,6 +77,17 @@ impl Cache {
         // Counts every insertion, the repeated ones and the aliases too: the bound holds all the same.
         self.keys += 1;
         key
+    }
+
+    pub(super) fn credential(&self, access_key_id: &str) -> Option<Arc<Credential>> {
+        self.credentials.get(access_key_id).map(Arc::clone)
+    }
+
+    pub(super) fn insert_credential(&mut self, credential: &Arc<Credential>) {
+        if self.credentials.len() >= MAX_CREDENTIALS {
+            self.credentials.clear();
+        }
+        self.credentials.insert(credential.access_key_id().to_owned(), Arc::clone(credential));
     }
 
     pub(super) fn insert_material(&mut self, key: &Key, material: Material) -> Arc<Material> {

@@ -1,0 +1,213 @@
+//! From an HTTP request to its answer: `POST /` is a call of AWS KMS's protocol, and there are two pages for whoever watches
+//! the server.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Instant, SystemTime};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::Response;
+use axum::routing::{get, post};
+use tokio::sync::Semaphore;
+use waxseal_key_service::{ErrorCode, KeyServiceError};
+use waxseal_kms_local::model::operation;
+use waxseal_kms_local::{LocalKms, Region};
+use zeroize::Zeroizing;
+
+use crate::answer::{self, RequestId};
+use crate::body;
+use crate::keeper::Keeper;
+use crate::limits::Limits;
+use crate::log::{Log, RequestRecord};
+use crate::metrics::Metrics;
+use crate::refusal::Refusal;
+use crate::signature::{self, Caller, TARGET};
+
+/// What stands before the operation's name in `X-Amz-Target`.
+const TARGET_PREFIX: &str = "TrentService.";
+
+/// Operations that only read, and that a symmetric key in memory answers within microseconds. They are answered where
+/// they are read: handing them to another thread takes longer than they do.
+const QUICK: [&str; 8] = [
+    "Decrypt",
+    "DescribeKey",
+    "Encrypt",
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "GenerateMac",
+    "GenerateRandom",
+    "VerifyMac",
+];
+
+/// What all requests of one server share.
+pub(crate) struct Shared {
+    pub(crate) keeper: Arc<Keeper>,
+    pub(crate) limits: Limits,
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) metrics: Metrics,
+    slow_calls: Semaphore,
+    /// Slow calls that run now. They may hold the store for as long as a disk takes.
+    running: AtomicUsize,
+}
+
+/// From where a connection came, as the log shows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer(pub(crate) Arc<str>);
+
+/// What is known of a request so far.
+#[derive(Default)]
+struct Known {
+    operation: Option<&'static str>,
+    caller: Option<Caller>,
+}
+
+impl Shared {
+    pub(crate) fn new(keeper: Arc<Keeper>, limits: Limits, log: Arc<dyn Log>) -> Self {
+        let slow_calls = Semaphore::new(limits.slow_calls);
+        Self { keeper, limits, log, metrics: Metrics::default(), slow_calls, running: AtomicUsize::new(0) }
+    }
+}
+
+/// The routes of one server.
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/", post(call).fallback(nothing_here))
+        .route("/healthz", get(health).fallback(nothing_here))
+        .route("/metrics", get(metrics).fallback(nothing_here))
+        .fallback(nothing_here)
+        .with_state(shared)
+}
+
+/// Answers a call, and takes note of it.
+async fn call(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (began, id) = (Instant::now(), RequestId::random());
+    let (parts, body) = request.into_parts();
+    let mut known = Known::default();
+    let outcome = perform(&shared, &parts, body, &mut known).await;
+    note(&shared, &id, &parts, &known, outcome.as_ref().err(), began);
+    match outcome {
+        Ok(body) => answer::success(&id, body),
+        Err(refusal) => answer::refused(&id, &refusal),
+    }
+}
+
+/// The order of the checks is AWS's: the signature, the operation, and then whatever is the operation's own.
+async fn perform(
+    shared: &Arc<Shared>,
+    parts: &Parts,
+    body: Body,
+    known: &mut Known,
+) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    let body = body::read(&parts.headers, body, &shared.limits).await?;
+    let kms = shared.keeper.kms().ok_or_else(locked)?;
+    let find = |id: &str| kms.credential(id).map_err(|error| Refusal::from(KeyServiceError::from(error)));
+    let caller = known.caller.insert(signature::verify(parts, &body, SystemTime::now(), find)?);
+    let name = target(parts).ok_or_else(unknown_operation)?;
+    known.operation = Some(name);
+    if !is_json(parts) {
+        return Err(unknown_operation().status(StatusCode::NOT_FOUND));
+    }
+    let region = caller.region.clone();
+    if QUICK.contains(&name) && shared.running.load(Ordering::Acquire) == 0 {
+        guarded(&kms, &region, name, &body)
+    } else {
+        drop(kms);
+        in_the_background(shared, region, name, body).await
+    }
+}
+
+/// Runs a call that may take long on a thread that nothing else waits for.
+async fn in_the_background(
+    shared: &Arc<Shared>,
+    region: Region,
+    name: &'static str,
+    body: Zeroizing<Vec<u8>>,
+) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    let _permit = shared.slow_calls.acquire().await.map_err(|_| internal())?;
+    let shared = Arc::clone(shared);
+    let call = tokio::task::spawn_blocking(move || {
+        // It may have waited until here, and been locked meanwhile.
+        let kms = shared.keeper.kms().ok_or_else(locked)?;
+        shared.running.fetch_add(1, Ordering::AcqRel);
+        let answer = guarded(&kms, &region, name, &body);
+        shared.running.fetch_sub(1, Ordering::AcqRel);
+        answer
+    });
+    call.await.unwrap_or_else(|_| Err(internal()))
+}
+
+/// Runs a call. One that panics has failed, like any other that fails by the service's own fault.
+fn guarded(kms: &LocalKms, region: &Region, name: &str, body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    match catch_unwind(AssertUnwindSafe(|| kms.call(region, name, body))) {
+        Ok(answer) => answer.map_err(Refusal::from),
+        Err(_) => Err(internal()),
+    }
+}
+
+/// The operation that the request names, if it is one of AWS KMS.
+fn target(parts: &Parts) -> Option<&'static str> {
+    let text = parts.headers.get(TARGET)?.to_str().ok()?;
+    operation(text.strip_prefix(TARGET_PREFIX)?).map(|operation| operation.name)
+}
+
+/// Whether the request's body is in the protocol of AWS KMS, whatever parameters follow.
+fn is_json(parts: &Parts) -> bool {
+    let value = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(answer::JSON)
+}
+
+fn note(shared: &Shared, id: &RequestId, parts: &Parts, known: &Known, refusal: Option<&Refusal>, began: Instant) {
+    let (duration, code) = (began.elapsed(), refusal.map(Refusal::code));
+    shared.metrics.count(known.operation, code, duration);
+    let cause = refusal.and_then(Refusal::cause).map(ToString::to_string);
+    shared.log.request(&RequestRecord {
+        request_id: id.as_str(),
+        peer: parts.extensions.get::<Peer>().map_or("", |peer| &peer.0),
+        operation: known.operation,
+        region: known.caller.as_ref().map(|caller| caller.region.as_str()),
+        credential: known.caller.as_ref().map(|caller| caller.credential.name()),
+        status: refusal.map_or(StatusCode::OK, Refusal::http_status).as_u16(),
+        code,
+        cause: cause.as_deref(),
+        duration,
+    });
+}
+
+/// Whether the server can do its work. It asks no store: a locked server answers at once.
+async fn health(State(shared): State<Arc<Shared>>) -> Response {
+    let (status, text) = match shared.keeper.is_locked() {
+        false => (StatusCode::OK, "ok\n"),
+        true => (StatusCode::SERVICE_UNAVAILABLE, "locked\n"),
+    };
+    answer::respond(&RequestId::random(), status, answer::TEXT, text.into())
+}
+
+async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
+    let page = shared.metrics.page(shared.keeper.is_locked());
+    answer::respond(&RequestId::random(), StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", page.into())
+}
+
+/// Any other path or method.
+async fn nothing_here(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (began, id, refusal) = (Instant::now(), RequestId::random(), unknown_operation().status(StatusCode::NOT_FOUND));
+    let (parts, _) = request.into_parts();
+    note(&shared, &id, &parts, &Known::default(), Some(&refusal), began);
+    answer::refused(&id, &refusal)
+}
+
+fn unknown_operation() -> Refusal {
+    KeyServiceError::bare(ErrorCode::UnknownOperation).into()
+}
+
+fn locked() -> Refusal {
+    KeyServiceError::new(ErrorCode::KeyUnavailable, "The key store is locked.").into()
+}
+
+fn internal() -> Refusal {
+    KeyServiceError::new(ErrorCode::Internal, "The server failed.").into()
+}
