@@ -113,6 +113,11 @@ fn check_header(world: &World, name: &str, vector: &Value) {
     for field in ["suite", "context"] {
         assert_eq!(inspected[0][field], vector[field], "{name}: {BREAKS}");
     }
+    if let Some(keys) = vector["keys"].as_array() {
+        let found = inspected[0]["keys"].as_array().unwrap().iter();
+        let found: Vec<Value> = found.map(|key| json!([key["provider"], key["key_arn"]])).collect();
+        assert_eq!(found, *keys, "{name}: {BREAKS}");
+    }
     for (key, value) in vector["context"].as_object().unwrap() {
         let pair = format!("{key}={}", value.as_str().unwrap());
         world.run(["verify", "--recover", "-c", &pair, name]).succeeds();

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use waxseal_container::{ContainerError, Damage};
 use waxseal_envelope::EnvelopeError;
-use waxseal_key_service::{ErrorCode, KeyArn, KeyServiceError, Provider};
+use waxseal_key_service::{ErrorCode, KeyArn, KeyId, KeyReference, KeyServiceError, Provider};
 use waxseal_kms_local::StoreError;
 
 use crate::atomic::cannot_write;
@@ -110,8 +110,12 @@ pub(crate) fn envelope(error: &EnvelopeError, file: &Path) -> CliError {
 
 fn no_usable_key(keys: &[(Provider, KeyArn)], error: &EnvelopeError) -> CliError {
     let built = CliError::new(Class::KeyRefused, shown(&error.to_string()));
-    let aws: Vec<&str> =
-        keys.iter().filter(|(provider, _)| *provider == Provider::Aws).map(|(_, arn)| arn.as_str()).collect();
+    let aws = keys.iter().filter(|(provider, _)| *provider == Provider::Aws);
+    // As they have to be typed: an ARN alone may mean the embedded KMS.
+    let typed = |(provider, arn): &(Provider, KeyArn)| {
+        KeyReference { provider: *provider, key: KeyId::Arn(arn.clone()) }.to_string()
+    };
+    let aws: Vec<String> = aws.map(typed).collect();
     match aws.first() {
         None => built.hint("-k names other keys: leave it out, or name one of these if you trust it"),
         Some(_) if cfg!(not(feature = "aws")) => {

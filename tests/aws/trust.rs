@@ -51,8 +51,8 @@ fn an_untrusted_key_is_refused_without_a_call_and_the_hint_says_how_to_trust_it(
         run(&world, &server.url(), &[command, "f.wax"])
             .fails_with(8)
             .says(&format!("none of its keys may be used: {arn}"))
-            .says(&format!("-k {arn};"))
-            .says(&format!("trusted-keys = [\"{arn}\"]"))
+            .says(&format!("-k {key};"))
+            .says(&format!("trusted-keys = [\"{key}\"]"))
             .writes_nothing();
     }
     assert!(server.calls().is_empty());

@@ -1,6 +1,6 @@
 //! Advice for refusals and failures of AWS KMS.
 
-use waxseal_key_service::{ErrorCode, KeyServiceError};
+use waxseal_key_service::{ErrorCode, KeyReference, KeyServiceError, Provider};
 use waxseal_kms_aws::Call;
 
 /// What to do about an error of AWS KMS; nothing if it is not one, or if what holds for every key service says it.
@@ -9,8 +9,9 @@ pub(super) fn hint(error: &KeyServiceError) -> Option<String> {
     let Call { operation, key, region, .. } = call;
     let text = match error.code() {
         ErrorCode::AccessDenied => format!(
-            "the caller needs kms:{operation} on this key, in its own policy or by the key's ('waxseal doctor -k {key}' \
-             says what is allowed)"
+            "the caller needs kms:{operation} on this key, in its own policy or by the key's ('waxseal doctor -k {}' \
+             says what is allowed)",
+            typed(key)
         ),
         ErrorCode::NotFound => format!(
             "it was looked for in {}: name the key by its ARN if it is elsewhere",
@@ -47,4 +48,12 @@ pub(super) fn hint(error: &KeyServiceError) -> Option<String> {
         _ => return None,
     };
     Some(text)
+}
+
+/// The key as it has to be typed: by itself it may mean one of the embedded KMS.
+fn typed(key: &str) -> String {
+    match key.parse::<KeyReference>() {
+        Ok(reference) if reference.provider == Provider::Aws => key.to_owned(),
+        _ => format!("aws:{key}"),
+    }
 }
