@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::World;
 
-const COMMANDS: [&[&str]; 20] = [
+const COMMANDS: [&[&str]; 21] = [
     &[],
     &["encrypt"],
     &["decrypt"],
@@ -19,6 +19,7 @@ const COMMANDS: [&[&str]; 20] = [
     &["kms", "init"],
     &["kms", "backup"],
     &["kms", "restore"],
+    &["kms", "seal"],
     &["kms", "serve"],
     &["kms", "credentials"],
     &["kms", "credentials", "create"],
