@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::World;
 
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 23] = [
     &[],
     &["encrypt"],
     &["decrypt"],
@@ -21,6 +21,7 @@ const COMMANDS: [&[&str]; 22] = [
     &["kms", "init"],
     &["kms", "backup"],
     &["kms", "restore"],
+    &["kms", "seal"],
     &["kms", "serve"],
     &["kms", "credentials"],
     &["kms", "credentials", "create"],

@@ -4,4 +4,5 @@ mod clients;
 mod commands;
 mod killed;
 mod locking;
+mod sealing;
 mod support;

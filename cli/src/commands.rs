@@ -14,6 +14,7 @@ mod lock;
 mod mount;
 mod prepare;
 mod reading;
+mod seal;
 mod serve;
 mod status;
 #[cfg(feature = "fuse")]

@@ -21,12 +21,12 @@ fn the_aws_cli_makes_a_key_and_a_data_key_over_a_verified_signature() {
 
     let stranger = AccessKey { secret: "x".repeat(40), ..AccessKey::new(&world, "other") };
     let refused = Run::from(client(&world, &aws, &served.endpoint, &stranger).args(generate).output().unwrap());
-    refused.fails_with(254).says("(InvalidSignatureException)");
+    refused.fails_with(255).says("(InvalidSignatureException)");
     let unknown = AccessKey { id: "AKIAIOSFODNN7EXAMPLE".to_owned(), secret: "x".repeat(40) };
     let refused = Run::from(client(&world, &aws, &served.endpoint, &unknown).args(generate).output().unwrap());
-    refused.fails_with(254).says("(UnrecognizedClientException)");
+    refused.fails_with(255).says("(UnrecognizedClientException)");
     let unsigned = served.client(&aws).args(generate).arg("--no-sign-request").output().unwrap();
-    Run::from(unsigned).fails_with(254).says("(MissingAuthenticationTokenException)");
+    Run::from(unsigned).fails_with(255).says("(MissingAuthenticationTokenException)");
     let log = served.log();
     assert!(log.contains("\"credential\":\"me\"") && log.contains("GenerateDataKey"));
     assert!(!log.contains(data_key["Plaintext"].as_str().unwrap()));
@@ -42,7 +42,7 @@ fn the_region_of_a_request_is_that_of_its_signature() {
     assert!(arn.starts_with("arn:aws:kms:eu-west-1:"));
     served.aws(&aws, &["kms", "describe-key", "--region", "eu-west-1", "--key-id", &arn]).succeeds();
     let elsewhere = served.aws(&aws, &["kms", "describe-key", "--region", "us-east-1", "--key-id", &arn]);
-    elsewhere.fails_with(254).says("(NotFoundException)").says("Invalid arn");
+    elsewhere.fails_with(255).says("(NotFoundException)").says("Invalid arn");
 }
 
 #[test]

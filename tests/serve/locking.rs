@@ -17,14 +17,14 @@ fn a_server_that_begins_locked_answers_once_it_is_unlocked() {
 
     let served = Served::with(&world, key, &["--locked"]);
     let describe = ["kms", "describe-key", "--key-id", "alias/default"];
-    served.aws(&aws, &describe).fails_with(254).says("(KeyUnavailableException)");
+    served.aws(&aws, &describe).fails_with(255).says("(KeyUnavailableException)");
     let unlock = |file: &str| world.run(["kms", "unlock", "--passphrase-file", file]);
     unlock("wrong").fails_with(8).says("the passphrase is wrong");
-    served.aws(&aws, &describe).fails_with(254).says("(KeyUnavailableException)");
+    served.aws(&aws, &describe).fails_with(255).says("(KeyUnavailableException)");
     unlock("right").succeeds_silently();
     served.aws(&aws, &describe).succeeds_silently();
     world.run(["kms", "lock"]).succeeds_silently();
-    served.aws(&aws, &describe).fails_with(254).says("(KeyUnavailableException)");
+    served.aws(&aws, &describe).fails_with(255).says("(KeyUnavailableException)");
     // Commands that open the store themselves are not locked out: they ask for the passphrase.
     world.run(["kms", "credentials", "create", "--name", "you", "--passphrase-file", "right"]).succeeds();
     let log = served.log();

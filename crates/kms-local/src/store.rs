@@ -8,6 +8,7 @@ mod cache;
 mod connection;
 pub(crate) mod create;
 pub(crate) mod credentials;
+mod reseal;
 pub(crate) mod rows;
 mod schema;
 pub(crate) mod status;
@@ -260,7 +261,12 @@ impl Store {
             return Ok(());
         }
         self.write(|rows| rows.delete_due(now))?;
-        // What was deleted must not stay readable in the log either; another reader may hold it open a little longer.
+        // What was deleted must not stay readable in the log either.
+        self.empty_the_log()
+    }
+
+    /// Empties the log; another reader may hold it open a little longer.
+    fn empty_the_log(&self) -> Result<(), StoreError> {
         let inner = self.inner();
         inner
             .connection
