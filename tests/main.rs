@@ -20,6 +20,7 @@ mod keys;
 mod kms;
 #[cfg(feature = "fuse")]
 mod mount;
+mod prepared;
 mod process;
 mod ranges;
 mod recovery;

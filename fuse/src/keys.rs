@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use waxseal_container::{FileId, HEADER_LEN, Header, Sealer, Unlocked};
+use waxseal_container::{FileId, Filling, HEADER_LEN, Header, Sealer, Unlocked};
 use waxseal_envelope::{Envelope, EnvelopeError, NewContainer, Reading};
 
 /// Headers whose keys are kept at most.
@@ -136,6 +136,16 @@ impl Keys {
             all.insert(id, known);
         }
         Ok((unlocked, since))
+    }
+
+    /// Has a prepared container's data key decrypted, to fill it. Returns when the key service answered.
+    ///
+    /// # Errors
+    /// The header is malformed; the key service refuses or cannot be reached.
+    pub(crate) async fn fill(&self, bytes: &[u8]) -> Result<(Filling, Instant), EnvelopeError> {
+        let since = Instant::now();
+        let (filling, _) = self.envelope.fill(Header::parse(bytes)?, &self.reading).await?;
+        Ok((filling, since))
     }
 
     /// Forgets the keys that the key service was last asked for longer ago than they are kept.

@@ -5,6 +5,7 @@ mod keys;
 mod kills;
 mod names;
 mod outside;
+mod prepared;
 mod support;
 mod tampering;
 mod times;

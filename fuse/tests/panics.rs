@@ -47,7 +47,7 @@ fn a_panic_costs_one_request_and_nothing_else() {
         key_ttl: Duration::from_secs(60),
         threads: None,
         new: NewContainer {
-            key: "alias/default".parse().unwrap(),
+            keys: vec!["alias/default".parse().unwrap()],
             context: EncryptionContext::new(),
             suite: Suite::Aes256GcmSiv,
             created: None,

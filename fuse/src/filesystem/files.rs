@@ -6,14 +6,23 @@ use std::sync::Arc;
 
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
-use waxseal_container::{ContainerError, HEADER_LEN};
-use waxseal_envelope::{EnvelopeError, lock_shared};
+use waxseal_container::{ContainerError, HEADER_LEN, Header, State};
+use waxseal_envelope::{EnvelopeError, lock_exclusive, lock_shared};
 
 use super::{Caller, Filesystem};
 use crate::backing;
-use crate::open_file::{AtStake, Descriptor, OpenFile, mode_at_stake, open_content};
+use crate::open_file::{AtStake, Content, Descriptor, OpenFile, mode_at_stake, open_content};
 use crate::open_files::Access;
 use crate::report::{errno, shown};
+
+/// What becomes of a prepared container that is opened.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Prepared {
+    /// It is an error.
+    Refuse,
+    /// It becomes an empty file.
+    Fill,
+}
 
 /// A descriptor that was given out.
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +43,9 @@ impl Filesystem {
         if access.write || flags.contains(OFlags::TRUNC) {
             self.writable()?;
         }
-        let (file, keep_cache) = self.open_file(node).await?;
+        // A prepared container may be written, and not read: there is nothing in it.
+        let prepared = if access.write && !access.read { Prepared::Fill } else { Prepared::Refuse };
+        let (file, keep_cache) = self.open_or_fill(node, prepared).await?;
         if access.write || flags.contains(OFlags::TRUNC) {
             file.claim()?;
         }
@@ -46,6 +57,10 @@ impl Filesystem {
 
     /// An open file, opened now if it was not; and whether it is as it was when it was closed last.
     pub(crate) async fn open_file(self: &Arc<Self>, node: u64) -> Result<(Arc<OpenFile>, bool), Errno> {
+        self.open_or_fill(node, Prepared::Refuse).await
+    }
+
+    async fn open_or_fill(self: &Arc<Self>, node: u64, prepared: Prepared) -> Result<(Arc<OpenFile>, bool), Errno> {
         let opening = self.open.opening(node);
         let _alone = opening.lock().await;
         if let Some(file) = self.open.get(node) {
@@ -71,10 +86,6 @@ impl Filesystem {
             return Err(Errno::BUSY);
         }
         let header = self.read_header(&file, &name)?;
-        let (unlocked, since) = self.keys.unlock(&header).await.map_err(|error| {
-            self.outdate(node);
-            self.reporter.envelope(&name, &error)
-        })?;
         let file = Arc::new(file);
         let told = |error: ContainerError| match &error {
             ContainerError::Write(source) if errno(source) == Errno::BUSY => Errno::BUSY,
@@ -83,7 +94,27 @@ impl Filesystem {
         let attributes = below.attributes(node);
         let (modified, changed) = (Some(attributes.modified), Some(attributes.changed));
         let at_stake = AtStake { mode: mode_at_stake(&below), modified, changed };
-        let (content, was_interrupted) = open_content(unlocked.clone(), &file, writable).map_err(told)?;
+        let refused = |error: EnvelopeError| {
+            self.outdate(node);
+            self.reporter.envelope(&name, &error)
+        };
+        let fills = prepared == Prepared::Fill
+            && writable
+            && Header::parse(&header).is_ok_and(|header| header.state() == State::Prepared);
+        let (unlocked, since, content, was_interrupted) = if fills {
+            if !lock_exclusive(&file).map_err(|error| errno(&error))? {
+                return Err(Errno::BUSY);
+            }
+            let (filling, since) = self.keys.fill(&header).await.map_err(refused)?;
+            let editor = filling.create(Arc::clone(&file)).map_err(told)?;
+            // A filling that was interrupted has left a file that looked longer.
+            self.outdate_attributes(node);
+            (editor.unlocked().clone(), since, Content::Exclusive(editor), false)
+        } else {
+            let (unlocked, since) = self.keys.unlock(&header).await.map_err(refused)?;
+            let (content, was_interrupted) = open_content(unlocked.clone(), &file, writable).map_err(told)?;
+            (unlocked, since, content, was_interrupted)
+        };
         let opened = Arc::new(OpenFile::new(
             Descriptor { file, writable },
             (unlocked, since),
