@@ -26,7 +26,6 @@ pub(crate) struct Launch {
     /// The words of the command line, the program's name first.
     pub(crate) words: Vec<OsString>,
     /// Whether this process was started by another one of ours, which waits on our standard output.
-    #[cfg_attr(not(feature = "fuse"), expect(dead_code, reason = "only a mount goes into the background"))]
     pub(crate) in_background: bool,
 }
 

@@ -138,6 +138,7 @@ impl<'a> Session<'a> {
     }
 
     /// Opens the key store now, where it would be opened by the first request: a passphrase is asked for now.
+    #[cfg(feature = "fuse")]
     pub(crate) fn open_store(&self) -> Result<(), CliError> {
         let opened = self.local.open().map(|_| ());
         self.tell();
@@ -150,6 +151,7 @@ impl<'a> Session<'a> {
     }
 
     /// Where requests run that do not answer at once. It ends with the session.
+    #[cfg(feature = "fuse")]
     pub(crate) fn runtime(&self) -> tokio::runtime::Handle {
         self.runtime.handle().clone()
     }

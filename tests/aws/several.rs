@@ -87,3 +87,18 @@ fn the_configuration_adds_a_recovery_key_to_every_new_file() {
     run(&elsewhere, &server.url(), &["cat", "f.wax"]).fails_with(8);
     assert_eq!(run(&elsewhere, &server.url(), &["cat", "-k", &server.key(), "f.wax"]).succeeds().stdout, b"content");
 }
+
+#[test]
+fn a_file_of_another_store_says_which_key_of_aws_kms_would_open_it() {
+    let (server, world) = (Server::new(), World::with_store());
+    world.write("f", "content");
+    let key = server.key();
+    run(&world, &server.url(), &["encrypt", "-k", "alias/default", "-k", &key, "f"]).succeeds_silently();
+    let elsewhere = World::with_store();
+    elsewhere.write("f.wax", world.read("f.wax"));
+    server.calls();
+    let refused = run(&elsewhere, &server.url(), &["cat", "f.wax"]).fails_with(8);
+    refused.says(&format!("hint: if you trust it, -k {key};"));
+    assert!(server.calls().is_empty());
+    assert_eq!(run(&elsewhere, &server.url(), &["cat", "-k", &key, "f.wax"]).succeeds_silently().stdout, b"content");
+}

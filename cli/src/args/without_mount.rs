@@ -10,7 +10,6 @@ use clap::Args;
 pub(crate) struct Mount {
     /// Whatever is asked for
     #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
-    #[expect(dead_code, reason = "it cannot be done, whatever it is")]
     words: Vec<OsString>,
 }
 

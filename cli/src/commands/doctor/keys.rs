@@ -19,6 +19,7 @@ use crate::shown::shown;
 /// Whether one action is allowed.
 enum Verdict {
     Granted,
+    #[cfg_attr(not(feature = "aws"), expect(dead_code, reason = "the embedded KMS always says"))]
     Unknown,
     Refused(KeyServiceError),
 }
