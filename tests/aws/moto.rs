@@ -10,19 +10,19 @@ use serde_json::{Value, json};
 use crate::support::{Run, World, needed};
 
 /// The account of moto's keys.
-pub(super) const ACCOUNT: &str = "123456789012";
+pub(crate) const ACCOUNT: &str = "123456789012";
 /// The region that the program is told.
-pub(super) const REGION: &str = "eu-west-1";
+pub(crate) const REGION: &str = "eu-west-1";
 
 /// A server that runs as long as the tests.
-pub(super) struct Moto {
+pub(crate) struct Moto {
     address: String,
     /// The server ends when nobody holds this any more, however the tests end.
     _alive: ChildStdin,
 }
 
 /// The one server, started by the first test that needs it; none if it is not installed here.
-pub(super) fn moto() -> Option<&'static Moto> {
+pub(crate) fn moto() -> Option<&'static Moto> {
     static SERVER: OnceLock<Option<Moto>> = OnceLock::new();
     let server = SERVER.get_or_init(|| crate::support::program("moto_server").map(|_| Moto::start())).as_ref();
     if server.is_none() {
@@ -49,38 +49,47 @@ impl Moto {
     }
 
     /// Where it is.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Has an operation performed.
-    pub(super) fn call(&self, region: &str, operation: &str, request: &Value) -> Value {
+    pub(crate) fn call(&self, region: &str, operation: &str, request: &Value) -> Value {
         let (status, body) = post(&self.address, region, operation, &request.to_string());
         assert_eq!(status, 200, "{operation}: {body}");
         serde_json::from_str(&body).unwrap_or_default()
     }
 
     /// Makes a key, and gives its ARN.
-    pub(super) fn key(&self, region: &str) -> String {
+    pub(crate) fn key(&self, region: &str) -> String {
         self.made(region, &json!({}))
     }
 
     /// Makes a key as asked, and gives its ARN.
-    pub(super) fn made(&self, region: &str, request: &Value) -> String {
+    pub(crate) fn made(&self, region: &str, request: &Value) -> String {
         self.call(region, "CreateKey", request)["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
     }
 }
 
 /// A command line of the program that finds an AWS KMS at `endpoint`, and credentials for it.
-pub(super) fn command(world: &World, endpoint: &str, arguments: &[&str]) -> Command {
+pub(crate) fn command(world: &World, endpoint: &str, arguments: &[&str]) -> Command {
     let mut command = world.command(arguments);
-    command.env("AWS_ENDPOINT_URL_KMS", endpoint).env("AWS_REGION", REGION).env("AWS_EC2_METADATA_DISABLED", "true");
-    command.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE").env("AWS_SECRET_ACCESS_KEY", "secret");
+    command.envs(variables(endpoint)).env("AWS_REGION", REGION);
     command
 }
 
+/// The environment of a program that is to find an AWS KMS at `endpoint`, and credentials for it.
+pub(crate) fn variables(endpoint: &str) -> [(&'static str, String); 4] {
+    [
+        ("AWS_ENDPOINT_URL_KMS", endpoint.to_owned()),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
+    ]
+}
+
 /// Runs the program with an AWS KMS at `endpoint`.
-pub(super) fn run(world: &World, endpoint: &str, arguments: &[&str]) -> Run {
+pub(crate) fn run(world: &World, endpoint: &str, arguments: &[&str]) -> Run {
     Run::from(command(world, endpoint, arguments).output().unwrap())
 }
 
