@@ -9,12 +9,12 @@ mod described;
 mod files;
 mod globals;
 mod help;
-mod local;
 mod option_value;
 mod pages;
 mod print;
 mod query;
 mod request;
+mod service;
 mod shorthand;
 mod skeleton;
 mod time;
@@ -32,6 +32,7 @@ use self::pages::Pages;
 use self::print::Format;
 use self::query::Query;
 use self::request::BinaryFormat;
+use self::service::Service;
 use self::words::Words;
 use crate::args::Cli;
 use crate::commands;
@@ -120,8 +121,9 @@ impl Call {
 fn aws_exit_code(error: &CliError) -> u8 {
     match error.class() {
         Class::ClosedPipe => 0,
-        _ if error.is_verbatim() => 254,
         Class::Usage => 252,
+        // The service has answered.
+        _ if error.is_verbatim() => 254,
         // There is no key store, or it cannot be used.
         Class::KeyRefused | Class::KeyUnavailable => 253,
         _ => 255,
@@ -171,15 +173,14 @@ fn perform(words: &Words, console: &Console) -> Result<(), CliError> {
         let sample = skeleton::sample(operation.output, skeleton::Sample::Answer);
         return print::answer(sample, format, query.as_ref());
     }
-    refuse_elsewhere(words)?;
-    let service = local::Service::open(words, &params, console)?;
+    let service = Service::choose(words, &params, console)?;
     let Some(pages) = pages else {
-        let answer = answer::read(operation.output, &service.call(operation, &body)?)?;
+        let answer = answer::read(operation.output, &service.call(operation, body)?)?;
         return print::answer(answer, format, query.as_ref());
     };
     let ask = |params: &[(String, Data)]| {
         let body = request::body(operation.input, params, binary)?;
-        answer::read(operation.output, &service.call(operation, &body)?)
+        answer::read(operation.output, &service.call(operation, body)?)
     };
     if format == Format::Text {
         // Text is printed page by page, and so is what a query finds in it.
@@ -228,22 +229,6 @@ fn params(words: &Words) -> Result<Vec<(String, Data)>, CliError> {
         }
     }
     Ok(params)
-}
-
-/// Refuses what would send the request elsewhere.
-fn refuse_elsewhere(words: &Words) -> Result<(), CliError> {
-    let asked = match words.value("provider") {
-        Some("aws") => Some("--provider aws"),
-        Some(_) => None,
-        None if words.has("endpoint-url") => Some("--endpoint-url"),
-        None if words.has("profile") => Some("--profile"),
-        None => None,
-    };
-    match asked {
-        Some(option) => Err(CliError::usage(format!("{option}: requests cannot be sent to AWS or to an endpoint yet"))
-            .hint("without it, the embedded KMS performs the operation")),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -89,9 +89,18 @@ impl Moto {
 /// A command line of the program that finds an AWS KMS at `endpoint`, and credentials for it.
 pub(crate) fn command(world: &World, endpoint: &str, arguments: &[&str]) -> Command {
     let mut command = world.command(arguments);
-    command.env("AWS_ENDPOINT_URL_KMS", endpoint).env("AWS_REGION", REGION).env("AWS_EC2_METADATA_DISABLED", "true");
-    command.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE").env("AWS_SECRET_ACCESS_KEY", "secret");
+    command.envs(variables(endpoint)).env("AWS_REGION", REGION);
     command
+}
+
+/// The environment of a program that is to find an AWS KMS at `endpoint`, and credentials for it.
+pub(crate) fn variables(endpoint: &str) -> [(&'static str, String); 4] {
+    [
+        ("AWS_ENDPOINT_URL_KMS", endpoint.to_owned()),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
+    ]
 }
 
 /// Runs the program with an AWS KMS at `endpoint`.

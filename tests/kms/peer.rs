@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use super::support::kms;
+use crate::aws::moto::{moto, variables};
 use crate::support::{Run, World, needed};
 
 /// Where moto does not do what AWS does, or the AWS CLI 1 does not print what version 2 prints.
@@ -23,39 +23,8 @@ const DIFFERENCES: [(&str, &str); 7] = [
     ("nonsense", "moto leaves out the quotation marks around the key's id"),
 ];
 
-/// moto's server, which ends with the test.
-struct Moto {
-    server: Child,
-    url: String,
-}
-
-impl Moto {
-    fn start(program: &Path) -> Self {
-        let mut command = Command::new(program);
-        let mut server = command
-            .args(["-p", "0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(server.stderr.take().unwrap()).lines().map(Result::unwrap);
-        let url = lines.find_map(|line| line.split_once("Running on ").map(|(_, url)| url.trim().to_owned()));
-        // It writes a line for each request, which somebody has to read.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { server, url: url.expect("it says where it listens") }
-    }
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        self.server.kill().ok();
-        self.server.wait().ok();
-    }
-}
-
 /// Runs the script with `aws` from a folder, and gives what each call printed, ids and times apart.
-fn run_script(world: &World, aws: &Path, variables: &[(&str, &str)]) -> Vec<(String, String)> {
+fn run_script(world: &World, aws: &Path, variables: &[(&str, String)]) -> Vec<(String, String)> {
     let folder = world.path(if variables.is_empty() { "ours" } else { "theirs" });
     fs::create_dir(&folder).unwrap();
     symlink(aws, folder.join("aws")).unwrap();
@@ -63,7 +32,8 @@ fn run_script(world: &World, aws: &Path, variables: &[(&str, &str)]) -> Vec<(Str
     let mut command = Command::new("/bin/sh");
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/kms/script.sh")).current_dir(&folder);
     command.env_clear().env("PATH", path).env("HOME", &folder).env("WAXSEAL_HOME", world.home());
-    command.envs(variables.iter().copied()).stdin(Stdio::null());
+    // The AWS CLI needs a region, and the home of the key store is this one.
+    command.envs(variables.iter().cloned()).env("AWS_DEFAULT_REGION", "us-east-1").stdin(Stdio::null());
     let run = Run::from(command.output().unwrap()).succeeds_silently();
     let mut parts = run.text().split("== ").map(|part| part.split_once('\n').unwrap_or((part, "")));
     assert_eq!(parts.next(), Some(("", "")));
@@ -103,17 +73,10 @@ fn comparable(printed: &str) -> String {
 
 #[test]
 fn a_script_prints_what_the_aws_cli_prints_against_moto() {
-    let (Some(moto), Some(aws)) = (needed("moto_server"), needed("aws")) else { return };
+    let (Some(moto), Some(aws)) = (moto(), needed("aws")) else { return };
     let world = World::with_store();
     let ours = run_script(&world, Path::new(env!("CARGO_BIN_EXE_waxseal")), &[]);
-    let moto = Moto::start(&moto);
-    let variables = [
-        ("AWS_ENDPOINT_URL_KMS", moto.url.as_str()),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "anybody"),
-        ("AWS_SECRET_ACCESS_KEY", "anything"),
-    ];
-    let theirs: BTreeMap<String, String> = run_script(&world, &aws, &variables).into_iter().collect();
+    let theirs: BTreeMap<String, String> = run_script(&world, &aws, &variables(&moto.url())).into_iter().collect();
     assert!(ours.len() >= 30 && ours.len() == theirs.len(), "{} and {} calls", ours.len(), theirs.len());
     for (heading, printed) in &ours {
         let other = &theirs[heading];

@@ -7,12 +7,13 @@ use super::data::Data;
 use super::time;
 use crate::error::{Class, CliError};
 
-/// Reads an answer; no bytes at all are an answer without members.
+/// Reads an answer; no bytes at all are an answer without members. Of an operation without an answer nothing is read:
+/// services send nothing there, `{}` or `null`.
 ///
 /// # Errors
 /// It is not a JSON object.
 pub(super) fn read(members: &[Member], body: &[u8]) -> Result<Data, CliError> {
-    if body.is_empty() {
+    if members.is_empty() || body.is_empty() {
         return Ok(Data::Map(Vec::new()));
     }
     match serde_json::from_slice(body) {
@@ -69,9 +70,11 @@ mod tests {
 
     #[test]
     fn no_answer_is_an_empty_one_and_nonsense_none() {
-        assert_eq!(read(&[], b"").unwrap(), Data::Map(vec![]));
-        for body in [&b"[]"[..], b"{", b"\xff"] {
-            assert!(read(&[], body).is_err());
+        let members = model::operation("DescribeKey").unwrap().output;
+        assert_eq!(read(members, b"").unwrap(), Data::Map(vec![]));
+        for body in [&b"[]"[..], b"null", b"{", b"\xff"] {
+            assert!(read(members, body).is_err());
+            assert_eq!(read(&[], body).unwrap(), Data::Map(vec![]));
         }
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn body(
     if writer.problems.is_empty() {
         return Ok(writer.body);
     }
-    Err(CliError::usage(format!("Parameter validation failed:\n{}", writer.problems.join("\n"))))
+    Err(CliError::usage(format!("Parameter validation failed:\n{}", writer.problems.join("\n"))).verbatim())
 }
 
 /// At most so many bytes do the parameters take in JSON, where a character becomes `\u0000` at most: the buffer with the

@@ -11,8 +11,7 @@ pub(super) fn shown_time(seconds: &Number) -> Option<String> {
     if !(0.0..9.007e15).contains(&microseconds) {
         return None;
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and in range, as checked above")]
-    let microseconds = microseconds as u64;
+    let microseconds: u64 = format!("{microseconds:.0}").parse().ok()?;
     let date = utc(microseconds / 1_000_000);
     let date = date.trim_end_matches('Z');
     Some(match microseconds % 1_000_000 {

@@ -13,6 +13,7 @@ use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::SharedHttpClient;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
+use tokio::sync::SemaphorePermit;
 use waxseal_key_service::{ErrorCode, KeyArn, KeyId, KeyServiceError};
 
 use crate::call::Call;
@@ -39,10 +40,18 @@ impl AwsKms {
     pub async fn connect(options: AwsKmsOptions) -> Self {
         let http_client = http_client();
         // The machine's own region, which the SDK would ask for over the network, is not asked for: keys name theirs.
-        let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-            .or_else(ProfileFileRegionProvider::builder().build());
+        let mut of_profile = ProfileFileRegionProvider::builder();
+        if let Some(profile) = &options.profile {
+            of_profile = of_profile.profile_name(profile);
+        }
+        let region =
+            RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new()).or_else(of_profile.build());
         let region = region.region().await;
-        let config = aws_config::defaults(BehaviorVersion::latest())
+        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        if let Some(profile) = &options.profile {
+            loader = loader.profile_name(profile);
+        }
+        let config = loader
             .region(region)
             .http_client(http_client.clone())
             .timeout_config(timeouts(options.timeouts))
@@ -91,7 +100,7 @@ impl AwsKms {
         let Some(region) = region else { return Err(no_region().with_source(call)) };
         let client = self.client(region);
         let answer = {
-            let _under_way = self.limits.enter().await;
+            let _under_way = self.enter().await;
             send(client, key.to_string()).await
         };
         match answer {
@@ -115,7 +124,13 @@ impl AwsKms {
         }
     }
 
-    fn client(&self, region: &str) -> Client {
+    /// Waits until a request may begin. It is under way until the permit is dropped.
+    pub(crate) async fn enter(&self) -> SemaphorePermit<'_> {
+        self.limits.enter().await
+    }
+
+    /// The client of a region.
+    pub(crate) fn client(&self, region: &str) -> Client {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(region) {
             return client.clone();

@@ -13,6 +13,7 @@ mod connection;
 mod key_service;
 mod limits;
 mod options;
+mod pass_through;
 mod permission;
 mod refusal;
 mod transport;

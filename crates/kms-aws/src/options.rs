@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct AwsKmsOptions {
     /// Where the service is, for instance `http://127.0.0.1:5000`; else `AWS_ENDPOINT_URL_KMS`, else the region's own.
     pub endpoint_url: Option<String>,
+    /// The profile of the files that every AWS tool reads; else `AWS_PROFILE`, else `default`.
+    pub profile: Option<String>,
     /// Grant tokens, for grants that were made within the last minutes.
     pub grant_tokens: Vec<String>,
     /// Requests that are begun in a second at most, each counted once however often it is retried; none is no bound.
@@ -28,6 +30,7 @@ impl Default for AwsKmsOptions {
     fn default() -> Self {
         Self {
             endpoint_url: None,
+            profile: None,
             grant_tokens: Vec::new(),
             requests_per_second: None,
             concurrency: Self::CONCURRENCY,

@@ -1,4 +1,4 @@
-//! The service behind the commands: the embedded KMS, opened when the request is ready.
+//! The embedded KMS, opened when the request is ready.
 
 use std::env;
 
@@ -7,26 +7,27 @@ use waxseal_kms_local::model::Operation;
 use waxseal_kms_local::{CreateOptions, LocalKms, Opened, Region, StoreError};
 use zeroize::Zeroizing;
 
-use super::data::Data;
-use super::words::Words;
-use crate::error::{Class, CliError};
+use super::failed;
+use crate::aws::data::Data;
+use crate::aws::words::Words;
+use crate::error::CliError;
 use crate::home::Home;
+use crate::library_errors;
 use crate::output::Console;
 use crate::passphrase::{Purpose, Source};
 use crate::session::{ask, say_created};
 use crate::shown::shown;
-use crate::{library_errors, report};
 
 /// The operations that need a new data key, before which a store is made if there is none.
 const NEED_A_DATA_KEY: [&str; 2] = ["GenerateDataKey", "GenerateDataKeyWithoutPlaintext"];
 
 /// The embedded KMS in one of its regions.
-pub(super) struct Service {
+pub(crate) struct Local {
     kms: LocalKms,
     region: Region,
 }
 
-impl Service {
+impl Local {
     /// Opens the key store.
     ///
     /// # Errors
@@ -84,27 +85,6 @@ impl Service {
             let region = regions.into_iter().find(|region| *region != self.region)?;
             Some(format!("region {region} has {}: --region {region}", shown(text)))
         })
-    }
-}
-
-/// The error that a service has answered with: the AWS CLI's line, and below it what only we know.
-fn failed(operation: &str, error: &KeyServiceError) -> CliError {
-    let code = error.code();
-    let message = error.message().unwrap_or_default();
-    let line = format!("An error occurred ({code}) when calling the {operation} operation: {}", shown(message));
-    let mut details = report::Details::default();
-    details.members.insert("exception".to_owned(), code.as_str().into());
-    details.members.insert("operation".to_owned(), operation.into());
-    let source = std::error::Error::source(error);
-    let built = |class: Class| CliError::new(class, line).verbatim().details(details);
-    // Whether a failure of the store is worth a retry, and what to do about it, depends on what has failed.
-    match source.and_then(|source| source.downcast_ref::<StoreError>()) {
-        Some(store) => {
-            let own = library_errors::store(store);
-            built(own.class()).caused_by_own(&own)
-        }
-        None if code.is_transient() => built(Class::KeyUnavailable).caused_by(source),
-        None => built(Class::KeyRefused).caused_by(source),
     }
 }
 
