@@ -19,7 +19,7 @@ use crate::{library_errors, report};
 /// A key service that takes requests by their operation's name.
 pub(super) enum Service {
     /// The embedded KMS.
-    Local(local::Local),
+    Local(Box<local::Local>),
     /// AWS, or another endpoint.
     #[cfg(feature = "aws")]
     Aws(aws::Aws),
@@ -38,7 +38,7 @@ impl Service {
         if elsewhere {
             return to_aws(words, params);
         }
-        Ok(Self::Local(local::Local::open(words, params, console)?))
+        Ok(Self::Local(Box::new(local::Local::open(words, params, console)?)))
     }
 
     /// Performs an operation.

@@ -33,7 +33,8 @@ impl Faults {
         told.lines().find_map(|line| {
             let (name, rest) = line.split_once(' ')?;
             let (fault, every) = rest.split_once(' ')?;
-            let is_met = name == call && self.calls.fetch_add(1, Ordering::Relaxed) % every.parse::<u64>().ok()? == 0;
+            let every = every.parse().ok()?;
+            let is_met = name == call && self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(every);
             match fault {
                 "error" if is_met => Some(Fault::Error),
                 "half" if is_met => Some(Fault::Half),
