@@ -47,9 +47,13 @@ impl Moto {
             .by_ref()
             .find_map(|line| line.unwrap().split_once("Running on http://").map(|(_, address)| address.to_owned()))
             .expect("moto says where it listens");
+        let alive = child.stdin.take().unwrap();
         // Its log has to be read, or it stops when the pipe is full.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { address: address.trim().to_owned(), _alive: child.stdin.take().unwrap() }
+        std::thread::spawn(move || {
+            lines.for_each(drop);
+            child.wait()
+        });
+        Self { address: address.trim().to_owned(), _alive: alive }
     }
 
     /// Where it is.

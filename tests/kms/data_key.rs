@@ -57,19 +57,19 @@ fn key_spec_and_number_of_bytes_give_the_length_and_exclude_each_other() {
         assert_eq!(decoded(&world, &plaintext).len(), length, "{options:?}");
     }
     let choose = "Please specify either number of bytes or key spec.";
-    generate(&[]).is_refused("ValidationException", "GenerateDataKey", choose);
-    generate(&["--key-spec", "AES_256", "--number-of-bytes", "32"]).is_refused(
+    generate(&[]).refuses_with("ValidationException", "GenerateDataKey", choose);
+    generate(&["--key-spec", "AES_256", "--number-of-bytes", "32"]).refuses_with(
         "ValidationException",
         "GenerateDataKey",
         choose,
     );
-    generate(&["--number-of-bytes", "1025"]).is_refused(
+    generate(&["--number-of-bytes", "1025"]).refuses_with(
         "ValidationException",
         "GenerateDataKey",
         "1 validation error detected: Value '1025' at 'numberOfBytes' failed to satisfy constraint: Member must have \
          value less than or equal to 1024",
     );
-    generate(&["--key-spec", "AES_512"]).is_refused(
+    generate(&["--key-spec", "AES_512"]).refuses_with(
         "ValidationException",
         "GenerateDataKey",
         "1 validation error detected: Value 'AES_512' at 'keySpec' failed to satisfy constraint: Member must satisfy \
@@ -96,7 +96,7 @@ fn encryption_context_is_shorthand_or_json_and_binds_the_ciphertext() {
         }
         for other in [&[][..], &["--encryption-context", "team='a=b,c'"]] {
             let arguments = [&["decrypt", "--ciphertext-blob", &ciphertext], other].concat();
-            kms(&world, &arguments).is_refused("InvalidCiphertextException", "Decrypt", "");
+            kms(&world, &arguments).refuses_with("InvalidCiphertextException", "Decrypt", "");
         }
     }
     let twice = kms(&world, &[&generate[..], &["a=b,a=c"]].concat()).fails_with(2);
@@ -144,7 +144,7 @@ fn dry_run_makes_nothing_and_no_dry_run_does() {
     let message = "The request would have succeeded, but the DryRun option is set.";
     for options in [&["--dry-run"][..], &["--no-dry-run", "--dry-run"]] {
         let run = kms(&world, &[&generate[..], options].concat());
-        run.is_refused("DryRunOperationException", "GenerateDataKey", message);
+        run.refuses_with("DryRunOperationException", "GenerateDataKey", message);
     }
     kms(&world, &[&generate[..], &["--no-dry-run"]].concat()).answer();
 }

@@ -23,7 +23,7 @@ fn help_is_there_for_every_operation_and_opens_no_store() {
 }
 
 #[test]
-fn what_is_no_operation_is_refused_with_those_that_are_like_it() {
+fn what_is_no_operation_refuses_with_with_those_that_are_like_it() {
     let world = World::new();
     kms(&world, &["generate-datakey"]).fails_with(2).says("'generate-datakey' is no operation of AWS KMS");
     kms(&world, &["describe-keys"]).fails_with(2).says("hint: ");

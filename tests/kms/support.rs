@@ -14,7 +14,7 @@ pub(super) trait Answers {
     /// A member of the answer that is a text.
     fn text_at(&self, pointer: &str) -> String;
     /// Asserts the AWS CLI's line, and the exit code of a refusal.
-    fn is_refused(self, exception: &str, operation: &str, message: &str) -> Self;
+    fn refuses_with(self, exception: &str, operation: &str, message: &str) -> Self;
 }
 
 impl Answers for Run {
@@ -32,7 +32,7 @@ impl Answers for Run {
     }
 
     #[track_caller]
-    fn is_refused(self, exception: &str, operation: &str, message: &str) -> Self {
+    fn refuses_with(self, exception: &str, operation: &str, message: &str) -> Self {
         let line = format!("\nAn error occurred ({exception}) when calling the {operation} operation: {message}");
         let run = self.fails_with(8).writes_nothing();
         assert!(run.stderr.starts_with(&line), "{line:?} does not begin:\n{:?}", run.stderr);

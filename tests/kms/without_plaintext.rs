@@ -33,13 +33,13 @@ fn each_member_of_the_request_does_what_it_says() {
         assert_eq!(decoded(&world, &plaintext).len(), length);
     }
     let choose = "Please specify either number of bytes or key spec.";
-    generate(&world, &["--key-id", DEFAULT]).is_refused("ValidationException", OPERATION, choose);
+    generate(&world, &["--key-id", DEFAULT]).refuses_with("ValidationException", OPERATION, choose);
 }
 
 #[test]
 fn a_request_that_only_asks_whether_it_would_succeed_makes_nothing() {
     let world = World::with_store();
-    generate(&world, &["--key-id", DEFAULT, "--key-spec", "AES_256", "--dry-run"]).is_refused(
+    generate(&world, &["--key-id", DEFAULT, "--key-spec", "AES_256", "--dry-run"]).refuses_with(
         "DryRunOperationException",
         OPERATION,
         "The request would have succeeded, but the DryRun option is set.",
@@ -47,10 +47,10 @@ fn a_request_that_only_asks_whether_it_would_succeed_makes_nothing() {
 }
 
 #[test]
-fn a_grant_token_is_refused_for_there_are_no_grants() {
+fn a_grant_token_refuses_with_for_there_are_no_grants() {
     let world = World::with_store();
     let run = generate(&world, &["--key-id", DEFAULT, "--key-spec", "AES_256", "--grant-tokens", "token"]);
-    run.is_refused("InvalidGrantTokenException", OPERATION, "");
+    run.refuses_with("InvalidGrantTokenException", OPERATION, "");
 }
 
 #[test]
@@ -59,34 +59,34 @@ fn a_key_that_is_not_there_is_named() {
     let id = "1234abcd-12ab-34cd-56ef-1234567890ab";
     let arn = format!("arn:aws:kms:us-east-1:000000000000:key/{id}");
     let with = |key: &str| generate(&world, &["--key-id", key, "--key-spec", "AES_256"]);
-    with(id).is_refused("NotFoundException", OPERATION, &format!("Key '{arn}' does not exist"));
-    with(&arn).is_refused("NotFoundException", OPERATION, &format!("Key '{arn}' does not exist"));
-    with("key").is_refused("NotFoundException", OPERATION, "Invalid keyId 'key'");
+    with(id).refuses_with("NotFoundException", OPERATION, &format!("Key '{arn}' does not exist"));
+    with(&arn).refuses_with("NotFoundException", OPERATION, &format!("Key '{arn}' does not exist"));
+    with("key").refuses_with("NotFoundException", OPERATION, "Invalid keyId 'key'");
     let alias = "Alias arn:aws:kms:us-east-1:000000000000:alias/nowhere is not found.";
-    with("alias/nowhere").is_refused("NotFoundException", OPERATION, alias);
+    with("alias/nowhere").refuses_with("NotFoundException", OPERATION, alias);
 }
 
 #[test]
-fn a_key_in_a_state_that_forbids_it_is_refused() {
+fn a_key_in_a_state_that_forbids_it_refuses_with() {
     let world = World::with_store();
     let key = create_key(&world);
     let arn = kms(&world, &["describe-key", "--key-id", &key]).text_at("/KeyMetadata/Arn");
     let with_key = || generate(&world, &["--key-id", &key, "--key-spec", "AES_256"]);
     kms(&world, &["disable-key", "--key-id", &key]).succeeds_silently().writes_nothing();
-    with_key().is_refused("DisabledException", OPERATION, &format!("{arn} is disabled."));
+    with_key().refuses_with("DisabledException", OPERATION, &format!("{arn} is disabled."));
     kms(&world, &["enable-key", "--key-id", &key]).succeeds_silently().writes_nothing();
     with_key().answer();
     let scheduled = kms(&world, &["schedule-key-deletion", "--key-id", &key, "--pending-window-in-days", "7"]);
     assert_eq!(scheduled.text_at("/KeyState"), "PendingDeletion");
-    with_key().is_refused("KMSInvalidStateException", OPERATION, &format!("{arn} is pending deletion."));
+    with_key().refuses_with("KMSInvalidStateException", OPERATION, &format!("{arn} is pending deletion."));
 }
 
 #[test]
-fn a_key_for_signatures_is_refused() {
+fn a_key_for_signatures_refuses_with() {
     let world = World::with_store();
     let create = ["create-key", "--key-spec", "ECC_NIST_P256", "--key-usage", "SIGN_VERIFY"];
     let arn = kms(&world, &create).text_at("/KeyMetadata/Arn");
-    generate(&world, &["--key-id", &arn, "--key-spec", "AES_256"]).is_refused(
+    generate(&world, &["--key-id", &arn, "--key-spec", "AES_256"]).refuses_with(
         "InvalidKeyUsageException",
         OPERATION,
         &format!("{arn} key usage is SIGN_VERIFY which is not valid for {OPERATION}."),
@@ -102,10 +102,10 @@ fn a_key_store_that_stays_locked_is_unavailable() {
     let options = ["--key-id", DEFAULT, "--key-spec", "AES_256"];
     let locked = "The key store is locked.";
     generate(&world, &options)
-        .is_refused("KeyUnavailableException", OPERATION, locked)
+        .refuses_with("KeyUnavailableException", OPERATION, locked)
         .says("hint: give it with --passphrase-file FILE or --passphrase-command COMMAND");
     generate(&world, &[&options[..], &["--passphrase-file", "wrong"]].concat())
-        .is_refused("KeyUnavailableException", OPERATION, locked)
+        .refuses_with("KeyUnavailableException", OPERATION, locked)
         .says("the passphrase is wrong");
     generate(&world, &[&options[..], &["--passphrase-file", "pw"]].concat()).answer();
     generate(&world, &[&options[..], &["--passphrase-command", "cat pw"]].concat()).answer();
@@ -120,7 +120,7 @@ fn a_key_store_that_is_damaged_is_an_internal_failure() {
     let output = Command::new(sqlite).arg(database).arg(change).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let run = generate(&world, &["--key-id", DEFAULT, "--key-spec", "AES_256"]);
-    run.is_refused("KMSInternalException", OPERATION, "The key store failed.").says("hint: ");
+    run.refuses_with("KMSInternalException", OPERATION, "The key store failed.").says("hint: ");
 }
 
 #[test]

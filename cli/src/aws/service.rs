@@ -22,7 +22,7 @@ pub(super) enum Service {
     Local(Box<local::Local>),
     /// AWS, or another endpoint.
     #[cfg(feature = "aws")]
-    Aws(aws::Aws),
+    Aws(Box<aws::Aws>),
 }
 
 impl Service {
@@ -60,7 +60,7 @@ impl Service {
 
 #[cfg(feature = "aws")]
 fn to_aws(words: &Words, params: &[(String, Data)]) -> Result<Service, CliError> {
-    Ok(Service::Aws(aws::Aws::new(words, params)?))
+    Ok(Service::Aws(Box::new(aws::Aws::new(words, params)?)))
 }
 
 #[cfg(not(feature = "aws"))]
