@@ -33,6 +33,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     report("GenerateDataKey", || kms.generate_data_key(&generate).map(drop).map_err(Into::into))?;
     report("Decrypt", || kms.decrypt(&decrypt).map(drop).map_err(Into::into))?;
+    let body = format!(
+        r#"{{"KeyId":"{}","KeySpec":"AES_256","EncryptionContext":{{"waxseal:file-id":"{:032x}"}}}}"#,
+        generated.key_id, 1
+    );
+    report("GenerateDataKey as JSON", || {
+        kms.call(&region, "GenerateDataKey", body.as_bytes()).map(drop).map_err(Into::into)
+    })?;
     let mut no_passphrase = || Err("the store is sealed by a key file".into());
     report_slow("open the store", || LocalKms::open(&directory, &mut no_passphrase).map(drop).map_err(Into::into))
 }

@@ -15,6 +15,7 @@ use crate::seal::root_key::MaterialPlace;
 use crate::seal::{NewSeal, Passphrase, PassphraseCost, PassphraseSource};
 use crate::store::Store;
 use crate::store::create::{self, Making, Plan};
+use crate::store::credentials;
 use crate::store::rows::{NewKey, Rows};
 use crate::timestamp::Timestamp;
 use content::{Content, MaterialEntry, Secret};
@@ -117,7 +118,12 @@ fn write(content: &Content, rows: &Rows<'_>, making: &Making) -> Result<(), Stor
             }
         }
     }
-    content.aliases.iter().try_for_each(|alias| rows.insert_alias(alias))
+    content.aliases.iter().try_for_each(|alias| rows.insert_alias(alias))?;
+    for credential in &content.credentials {
+        // The content names no credential twice, so each finds its place.
+        rows.insert_credential(&credentials::seal(&making.root, &making.id, credential)?)?;
+    }
+    Ok(())
 }
 
 /// Where the backup is to stand: a symlink leads to its target, and only regular files are replaced.

@@ -4,8 +4,11 @@ mod keys;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+
 use zeroize::Zeroizing;
 
+use crate::credentials::{Credential, CredentialInfo, is_access_key_id, is_name, is_secret};
 use crate::encoding::{Reader, SecretWriter};
 use crate::error::StoreError;
 use crate::key::KeyUuid;
@@ -33,6 +36,7 @@ pub(super) struct Content {
     pub(super) home_region: Region,
     pub(super) keys: Vec<KeyEntry>,
     pub(super) aliases: Vec<AliasRow>,
+    pub(super) credentials: Vec<Credential>,
 }
 
 impl Content {
@@ -42,7 +46,9 @@ impl Content {
         let keys: Vec<KeyEntry> = keys.map(|key| KeyEntry::read(store, rows, key)).collect::<Result<_, _>>()?;
         let mut aliases = rows.aliases()?;
         aliases.retain(|alias| has_key(&keys, alias));
-        Ok(Self { at, home_region: store.home_region().clone(), keys, aliases })
+        let credentials = rows.credentials()?.into_iter().map(|row| store.unseal_credential(row));
+        let credentials = credentials.collect::<Result<_, _>>()?;
+        Ok(Self { at, home_region: store.home_region().clone(), keys, aliases, credentials })
     }
 
     pub(super) fn encode(&self) -> Zeroizing<Vec<u8>> {
@@ -61,6 +67,14 @@ impl Content {
             writer.push_u64(alias.created_at.as_millis());
             writer.push_u64(alias.updated_at.as_millis());
         }
+        push_count(&mut writer, self.credentials.len());
+        for credential in &self.credentials {
+            let about = credential.about();
+            writer.push_text(&about.access_key_id);
+            writer.push_text(&about.name);
+            writer.push_u64(about.created_at.as_millis());
+            writer.push_text(credential.expose_secret());
+        }
         writer.into_bytes()
     }
 
@@ -73,11 +87,19 @@ impl Content {
         let keys: Vec<KeyEntry> =
             (0..reader.u32()?).map(|_| KeyEntry::decode(version, &mut reader)).collect::<Option<_>>()?;
         let aliases: Vec<AliasRow> = (0..reader.u32()?).map(|_| alias(&mut reader)).collect::<Option<_>>()?;
+        let credentials: Vec<Credential> = match version {
+            Version::First => Vec::new(),
+            Version::Second => (0..reader.u32()?).map(|_| credential(&mut reader)).collect::<Option<_>>()?,
+        };
         reader.finish()?;
+        let ids: HashSet<&str> =
+            credentials.iter().map(|credential| credential.about().access_key_id.as_str()).collect();
         let in_order = keys.is_sorted_by(|one, next| one.place() < next.place())
-            && aliases.is_sorted_by(|one, next| (&one.name, &one.region) < (&next.name, &next.region));
+            && aliases.is_sorted_by(|one, next| (&one.name, &one.region) < (&next.name, &next.region))
+            && credentials.is_sorted_by(|one, next| one.about().name < next.about().name)
+            && ids.len() == credentials.len();
         let whole = in_order && aliases.iter().all(|alias| has_key(&keys, alias));
-        whole.then_some(Self { at, home_region, keys, aliases })
+        whole.then_some(Self { at, home_region, keys, aliases, credentials })
     }
 }
 
@@ -86,6 +108,15 @@ fn alias(reader: &mut Reader<'_>) -> Option<AliasRow> {
     let region = region(reader)?;
     let key = KeyUuid::from_bytes(reader.array()?);
     Some(AliasRow { name, region, key, created_at: time(reader)?, updated_at: time(reader)? })
+}
+
+fn credential(reader: &mut Reader<'_>) -> Option<Credential> {
+    let access_key_id = Some(reader.text(MAX_TEXT)?).filter(|text| is_access_key_id(text))?.to_owned();
+    let name = Some(reader.text(MAX_TEXT)?).filter(|text| is_name(text))?.to_owned();
+    let created_at = time(reader)?;
+    let secret = Some(reader.text(MAX_TEXT)?).filter(|text| is_secret(text.as_bytes()))?;
+    let about = CredentialInfo { access_key_id, name, created_at };
+    Some(Credential::new(about, Zeroizing::new(secret.to_owned())))
 }
 
 fn has_key(keys: &[KeyEntry], alias: &AliasRow) -> bool {

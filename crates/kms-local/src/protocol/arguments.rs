@@ -1,4 +1,4 @@
-//! A request's members, read as the service model has them.
+//! A request's members, read as the service model has them. They may be secret, so none of it can be shown.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,6 @@ use crate::names;
 use crate::refusals;
 
 /// The value of a member.
-#[derive(Debug)]
 pub(crate) enum Value<'a> {
     /// A member of a list or the value of a pair that is null. A member of a structure that is null is not there at all.
     Null,
@@ -25,7 +24,6 @@ pub(crate) enum Value<'a> {
 }
 
 /// The members of a request or of a structure in it. Those that are missing or null are not there.
-#[derive(Debug)]
 pub(crate) struct Arguments<'a>(pub(super) Vec<(&'static str, Value<'a>)>);
 
 impl<'a> Arguments<'a> {

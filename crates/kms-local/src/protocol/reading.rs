@@ -33,7 +33,7 @@ fn value<'a>(shape: &Shape, json: Json<'a>) -> Result<Value<'a>, KeyServiceError
         (Shape::Boolean, Json::Flag(flag)) => Ok(Value::Flag(flag)),
         (Shape::Integer { .. }, Json::Integer(number)) if i32::try_from(number).is_ok() => Ok(Value::Integer(number)),
         (Shape::Text { .. } | Shape::Enum { .. }, Json::Text(text)) => Ok(Value::Text(text)),
-        (Shape::Timestamp, Json::Float(_) | Json::Integer(_)) => Ok(Value::Time),
+        (Shape::Timestamp, Json::Float | Json::Integer(_)) => Ok(Value::Time),
         (Shape::List { member, .. }, Json::List(given)) => {
             given.into_iter().map(|json| value(member, json)).collect::<Result<_, _>>().map(Value::List)
         }
@@ -76,7 +76,7 @@ fn blob(text: Cow<'_, str>) -> Result<Zeroizing<Vec<u8>>, KeyServiceError> {
 fn unexpected(json: &Json<'_>) -> KeyServiceError {
     refusals::serialization(match json {
         Json::Text(_) => "STRING_VALUE can not be converted to the type of this member.",
-        Json::Integer(_) | Json::Float(_) => "NUMBER_VALUE can not be converted to the type of this member.",
+        Json::Integer(_) | Json::Float => "NUMBER_VALUE can not be converted to the type of this member.",
         Json::Flag(true) => "TRUE_VALUE can not be converted to the type of this member.",
         Json::Flag(false) => "FALSE_VALUE can not be converted to the type of this member.",
         Json::Null | Json::List(_) | Json::Object(_) => "Start of structure or map found where not expected.",

@@ -12,7 +12,7 @@ use crate::aead;
 use crate::credentials::{Credential, CredentialInfo, SECRET_LEN, is_secret};
 use crate::encoding::Fields;
 use crate::error::StoreError;
-use crate::seal::root_key::StoreId;
+use crate::seal::root_key::{RootKey, StoreId};
 
 /// Length of a sealed secret in bytes.
 pub(crate) const SEALED_LEN: usize = aead::OVERHEAD + SECRET_LEN;
@@ -39,16 +39,11 @@ impl Store {
 
     /// Seals and keeps a credential, unless another one has its name.
     pub(crate) fn insert_credential(&self, credential: &Credential) -> Result<bool, StoreError> {
-        let associated = associated(&self.id, credential.about());
-        let mut sealed = Vec::with_capacity(SEALED_LEN);
-        let secret = credential.expose_secret().as_bytes();
-        aead::seal(self.root.expose(), associated.as_bytes(), secret, &mut sealed).map_err(StoreError::random)?;
-        let sealed = sealed.try_into().expect("a secret has one length, and so has what it is sealed to");
-        let row = CredentialRow { about: credential.about().clone(), sealed };
+        let row = seal(&self.root, &self.id, credential)?;
         self.write(|rows| rows.insert_credential(&row))
     }
 
-    fn unseal_credential(&self, row: CredentialRow) -> Result<Credential, StoreError> {
+    pub(crate) fn unseal_credential(&self, row: CredentialRow) -> Result<Credential, StoreError> {
         let mut secret = Zeroizing::new(vec![0; SECRET_LEN]);
         let opened =
             aead::open(self.root.expose(), associated(&self.id, &row.about).as_bytes(), &row.sealed, &mut secret);
@@ -58,6 +53,16 @@ impl Store {
         let secret = String::from_utf8(std::mem::take(&mut *secret)).expect("a secret is of ASCII characters");
         Ok(Credential::new(row.about, Zeroizing::new(secret)))
     }
+}
+
+/// Seals a credential for its row in a store.
+pub(crate) fn seal(root: &RootKey, store: &StoreId, credential: &Credential) -> Result<CredentialRow, StoreError> {
+    let associated = associated(store, credential.about());
+    let mut sealed = Vec::with_capacity(SEALED_LEN);
+    let secret = credential.expose_secret().as_bytes();
+    aead::seal(root.expose(), associated.as_bytes(), secret, &mut sealed).map_err(StoreError::random)?;
+    let sealed = sealed.try_into().expect("a secret has one length, and so has what it is sealed to");
+    Ok(CredentialRow { about: credential.about().clone(), sealed })
 }
 
 /// Lists the credentials of the store in `directory`, by name.

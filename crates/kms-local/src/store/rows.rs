@@ -1,5 +1,7 @@
 //! Rows as typed values: strictly read, because whoever can write the file can write anything into them.
 
+mod aliases;
+mod cells;
 mod credentials;
 mod pages;
 mod rotations;
@@ -8,17 +10,18 @@ mod tags;
 use std::path::Path;
 use std::sync::Arc;
 
-use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use waxseal_key_service::AliasName;
 
 use crate::error::StoreError;
-use crate::key::{Key, KeyMetadata, KeySpec, KeyState, KeyUsage, KeyUuid, Origin};
+use crate::key::{Key, KeyMetadata, KeyState, KeyUuid};
 use crate::names::Name;
 use crate::region::Region;
 use crate::seal::Sealed;
 use crate::seal::root_key::StoreId;
 use crate::timestamp::Timestamp;
+pub(crate) use aliases::AliasRow;
+use cells::Cells;
+pub(crate) use cells::is_material_id;
 pub(crate) use tags::Tag;
 
 /// Longest description of a key, in characters (`DescriptionType` in the service model).
@@ -39,15 +42,6 @@ pub(crate) struct MaterialRow {
     pub(crate) material_id: Arc<str>,
     pub(crate) wrapped: Vec<u8>,
     pub(crate) created_at: Timestamp,
-}
-
-/// An alias.
-pub(crate) struct AliasRow {
-    pub(crate) name: AliasName,
-    pub(crate) region: Region,
-    pub(crate) key: KeyUuid,
-    pub(crate) created_at: Timestamp,
-    pub(crate) updated_at: Timestamp,
 }
 
 const KEY_COLUMNS: &str = "k.region, k.key_id, k.description, k.key_spec, k.key_usage, k.origin, k.key_state, \
@@ -214,46 +208,6 @@ impl<'a> Rows<'a> {
         )
     }
 
-    pub(crate) fn aliases(&self) -> Result<Vec<AliasRow>, StoreError> {
-        let query = "SELECT name, region, key_id, created_at, updated_at FROM aliases ORDER BY name, region";
-        self.list(query, params![], |cells| cells.alias())
-    }
-
-    pub(crate) fn has_alias(&self, region: &Region, name: &AliasName) -> Result<bool, StoreError> {
-        let query = "SELECT EXISTS (SELECT 1 FROM aliases WHERE name = ? AND region = ?)";
-        self.query(query, |statement| statement.query_row([name.as_str(), region.as_str()], |row| row.get(0)))
-    }
-
-    pub(crate) fn regions_with_alias(&self, name: &AliasName) -> Result<Vec<Region>, StoreError> {
-        let query = "SELECT region FROM aliases WHERE name = ? ORDER BY region";
-        self.list(query, params![name.as_str()], |cells| cells.region(0))
-    }
-
-    pub(crate) fn insert_alias(&self, alias: &AliasRow) -> Result<(), StoreError> {
-        self.execute(
-            "INSERT INTO aliases (name, region, key_id, created_at, updated_at) VALUES (?, ?, ?, ?, ?)",
-            params![
-                alias.name.as_str(),
-                alias.region.as_str(),
-                alias.key.text(),
-                alias.created_at.to_column(),
-                alias.updated_at.to_column(),
-            ],
-        )
-    }
-
-    /// Lets an alias point to another key.
-    pub(crate) fn set_alias_target(&self, name: &AliasName, target: &Key, now: Timestamp) -> Result<(), StoreError> {
-        self.execute(
-            "UPDATE aliases SET key_id = ?, updated_at = ? WHERE name = ? AND region = ?",
-            params![target.metadata.arn.key_id(), now.to_column(), name.as_str(), target.region.as_str()],
-        )
-    }
-
-    pub(crate) fn delete_alias(&self, region: &Region, name: &AliasName) -> Result<(), StoreError> {
-        self.execute("DELETE FROM aliases WHERE name = ? AND region = ?", params![name.as_str(), region.as_str()])
-    }
-
     fn list<T>(
         &self,
         query: &str,
@@ -290,108 +244,4 @@ impl<'a> Rows<'a> {
 pub(crate) struct NewKey<'a> {
     pub(crate) metadata: &'a KeyMetadata,
     pub(crate) current_version: u32,
-}
-
-/// The cells of one row.
-struct Cells<'a> {
-    row: &'a Row<'a>,
-    database: &'a Path,
-}
-
-impl Cells<'_> {
-    fn meta(&self) -> Result<Meta, StoreError> {
-        let sealed: Vec<u8> = self.get(2)?;
-        Ok(Meta {
-            id: StoreId::from_bytes(self.get(0)?),
-            home_region: self.region(1)?,
-            sealed: self.require(Sealed::decode(&sealed), "seal")?,
-            created_at: self.time(3)?,
-            last_backup_at: self.optional_time(4)?,
-        })
-    }
-
-    fn key(&self) -> Result<Key, StoreError> {
-        let (region, id) = (self.region(0)?, self.uuid(1)?);
-        let description: String = self.get(2)?;
-        let description = Some(description).filter(|text| text.chars().count() <= MAX_DESCRIPTION);
-        let key_state = self.require(KeyState::from_name(&self.text(6)?), "key state")?;
-        let deletion_date = self.optional_time(7)?;
-        let consistent = (key_state == KeyState::PendingDeletion) == deletion_date.is_some();
-        Ok(Key {
-            metadata: KeyMetadata {
-                arn: id.arn(&region),
-                creation_date: self.time(8)?,
-                current_key_material_id: self.material_id(10)?,
-                deletion_date: self.require(Some(deletion_date).filter(|_| consistent), "deletion date")?,
-                description: self.require(description, "description")?,
-                key_spec: self.require(KeySpec::from_name(&self.text(3)?), "key spec")?,
-                key_state,
-                key_usage: self.require(KeyUsage::from_name(&self.text(4)?), "key usage")?,
-                origin: self.require(Origin::from_name(&self.text(5)?), "origin")?,
-            },
-            region,
-            current_version: self.get(9)?,
-            schedule: self.schedule(11)?,
-        })
-    }
-
-    fn material(&self) -> Result<MaterialRow, StoreError> {
-        Ok(MaterialRow {
-            version: self.get(0)?,
-            material_id: self.material_id(1)?,
-            wrapped: self.get(2)?,
-            created_at: self.time(3)?,
-        })
-    }
-
-    fn alias(&self) -> Result<AliasRow, StoreError> {
-        Ok(AliasRow {
-            name: self.require(self.text(0)?.parse().ok(), "alias")?,
-            region: self.region(1)?,
-            key: self.uuid(2)?,
-            created_at: self.time(3)?,
-            updated_at: self.time(4)?,
-        })
-    }
-
-    fn region(&self, column: usize) -> Result<Region, StoreError> {
-        self.require(self.text(column)?.parse().ok(), "region")
-    }
-
-    fn uuid(&self, column: usize) -> Result<KeyUuid, StoreError> {
-        self.require(KeyUuid::parse(&self.text(column)?), "key id")
-    }
-
-    fn material_id(&self, column: usize) -> Result<Arc<str>, StoreError> {
-        let id: Option<String> = self.get(column)?;
-        let id = self.require(id, "current version")?;
-        let id = Some(id).filter(|id| is_material_id(id));
-        self.require(id, "key material id").map(Arc::from)
-    }
-
-    fn time(&self, column: usize) -> Result<Timestamp, StoreError> {
-        self.require(Timestamp::from_column(self.get(column)?), "date")
-    }
-
-    fn optional_time(&self, column: usize) -> Result<Option<Timestamp>, StoreError> {
-        let value: Option<i64> = self.get(column)?;
-        value.map(|value| self.require(Timestamp::from_column(value), "date")).transpose()
-    }
-
-    fn text(&self, column: usize) -> Result<String, StoreError> {
-        self.get(column)
-    }
-
-    fn get<T: FromSql>(&self, column: usize) -> Result<T, StoreError> {
-        self.row.get(column).map_err(|error| StoreError::database(self.database, error))
-    }
-
-    fn require<T>(&self, value: Option<T>, what: &str) -> Result<T, StoreError> {
-        value.ok_or_else(|| StoreError::damaged(self.database, format!("a row has no valid {what}")))
-    }
-}
-
-/// Whether `text` is of the form of a key material id: 64 lower-case hexadecimal digits.
-pub(crate) fn is_material_id(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
+use serde_json::{Value, json};
 use waxseal_key_service::{ErrorCode, KeyId};
 use waxseal_kms_local::{
     CreateKeyRequest, DescribeKeyRequest, LocalKms, NewSeal, Overwrite, Region, StoreError, restore, status,
@@ -57,6 +58,38 @@ fn a_restored_store_opens_what_the_first_one_encrypted() {
         database.query_row(query, [], |row| row.get(0)).unwrap()
     };
     assert_ne!(wrapped(&fixture.directory), wrapped(kms.directory()));
+}
+
+#[test]
+fn a_restored_store_has_tags_rotation_key_pairs_and_credentials() {
+    let fixture = Fixture::new();
+    let tags = json!([{"TagKey": "a", "TagValue": "ü"}]);
+    let made = fixture.call("CreateKey", json!({"Tags": tags})).unwrap();
+    let key = &made["KeyMetadata"]["KeyId"];
+    fixture.call("EnableKeyRotation", json!({"KeyId": key, "RotationPeriodInDays": 100})).unwrap();
+    let old = fixture.call("Encrypt", json!({"KeyId": key, "Plaintext": "b2xk"})).unwrap();
+    fixture.call("RotateKeyOnDemand", json!({"KeyId": key})).unwrap();
+    let pair = fixture.call("CreateKey", json!({"KeySpec": "ECC_NIST_P384", "KeyUsage": "SIGN_VERIFY"})).unwrap();
+    let credential = fixture.kms.create_credential("client").unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let kms = restored(&fixture.backup(), &elsewhere.path().join("kms"), "bp").unwrap();
+    let again = |operation: &str, body: Value| -> Value {
+        serde_json::from_slice(&kms.call(&fixture.region, operation, body.to_string().as_bytes()).unwrap()).unwrap()
+    };
+    for (operation, request) in [
+        ("ListResourceTags", json!({"KeyId": key})),
+        ("GetKeyRotationStatus", json!({"KeyId": key})),
+        ("ListKeyRotations", json!({"KeyId": key, "IncludeKeyMaterial": "ALL_KEY_MATERIAL"})),
+        ("DescribeKey", json!({"KeyId": key})),
+        ("DescribeKey", json!({"KeyId": pair["KeyMetadata"]["KeyId"]})),
+        ("GetPublicKey", json!({"KeyId": pair["KeyMetadata"]["KeyId"]})),
+        ("ListAliases", json!({})),
+        ("Decrypt", json!({"CiphertextBlob": old["CiphertextBlob"]})),
+    ] {
+        assert_eq!(again(operation, request.clone()), fixture.call(operation, request).unwrap(), "{operation}");
+    }
+    let found = kms.credential(credential.access_key_id()).unwrap().unwrap();
+    assert_eq!((found.name(), found.expose_secret()), ("client", credential.expose_secret()));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use waxseal_key_service::KeyId;
 use waxseal_kms_local::{CreateKeyRequest, CreateOptions, LocalKms, Opened, Region, StoreError, status};
 
@@ -42,6 +43,7 @@ fn child() {
             drop(LocalKms::create(directory, &CreateOptions::default()));
             say("done");
         }
+        "load" => load(directory),
         other => panic!("there is no role {other}"),
     }
 }
@@ -60,6 +62,62 @@ fn use_store(directory: &Path) {
         }
     }
     say(if made { "made" } else { "found" });
+}
+
+/// Makes keys and aliases, changes and rotates them without end, and says what was acknowledged.
+fn load(directory: &Path) {
+    let kms = LocalKms::open(directory, &mut no_passphrase).unwrap();
+    let call = |operation: &str, body: Value| -> Value {
+        let answer = kms.call(&Region::default(), operation, body.to_string().as_bytes()).unwrap();
+        serde_json::from_slice(&answer).unwrap_or_default()
+    };
+    for number in 0.. {
+        let made = &call("CreateKey", json!({"Description": number.to_string()}))["KeyMetadata"];
+        let (key, name) = (&made["KeyId"], format!("alias/{}-{number}", std::process::id()));
+        let old = &call("Encrypt", json!({"KeyId": key, "Plaintext": "b2xk"}))["CiphertextBlob"];
+        call("CreateAlias", json!({"AliasName": name, "TargetKeyId": key}));
+        call("RotateKeyOnDemand", json!({"KeyId": key}));
+        let new = &call("Encrypt", json!({"KeyId": key, "Plaintext": "bmV3"}))["CiphertextBlob"];
+        say(&json!({"key": key, "alias": name, "old": old, "new": new}).to_string());
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_kill_9_under_load() {
+    let fixture = Fixture::new();
+    let mut acknowledged = Vec::new();
+    for round in 0..6 {
+        let mut children: Vec<Child> = (0..3).map(|_| spawn("load", &fixture.directory)).collect();
+        let mut outputs: Vec<_> =
+            children.iter_mut().map(|child| BufReader::new(child.stdout.take().unwrap()).lines()).collect();
+        for lines in &mut outputs {
+            acknowledged.push(hear(lines).unwrap());
+        }
+        thread::sleep(Duration::from_millis(7 * round));
+        for child in &mut children {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        // Lines that were cut short were not acknowledged to anybody.
+        for lines in outputs {
+            let said = lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("SAYS ").map(str::to_owned));
+            acknowledged.extend(said.filter(|line| line.ends_with('}')));
+        }
+    }
+    assert!(acknowledged.len() >= 18, "{}", acknowledged.len());
+    for line in acknowledged {
+        let said: Value = serde_json::from_str(&line).unwrap();
+        let described = fixture.call("DescribeKey", json!({"KeyId": said["alias"]})).unwrap();
+        assert_eq!(described["KeyMetadata"]["KeyId"], said["key"]);
+        for (blob, plaintext) in [("old", "b2xk"), ("new", "bmV3")] {
+            let opened = fixture.call("Decrypt", json!({"CiphertextBlob": said[blob]})).unwrap();
+            assert_eq!(opened["Plaintext"], plaintext);
+        }
+    }
+    // And the store itself is whole.
+    let database = rusqlite::Connection::open(fixture.directory.join("kms.db")).unwrap();
+    let check: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(check, "ok");
 }
 
 fn say(word: &str) {

@@ -1,23 +1,9 @@
 //! The JSON protocol: bodies in and out, and what is refused before an operation sees it.
 
 use serde_json::{Value, json};
-use waxseal_key_service::{ErrorCode, KeyServiceError};
+use waxseal_key_service::ErrorCode;
 
 use crate::support::Fixture;
-
-impl Fixture {
-    /// Performs an operation in the fixture's region; an answer without a body is null.
-    pub(crate) fn call(&self, operation: &str, body: Value) -> Result<Value, KeyServiceError> {
-        let answer = self.kms.call(&self.region, operation, body.to_string().as_bytes())?;
-        Ok(if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer).unwrap() })
-    }
-
-    /// The text of a refusal, its code in front.
-    pub(crate) fn refused(&self, operation: &str, body: Value) -> String {
-        let shown = format!("{operation} {body}");
-        self.call(operation, body).map(|answer| panic!("{shown} answers {answer}")).unwrap_err().to_string()
-    }
-}
 
 #[test]
 fn a_data_key_comes_and_goes_in_the_words_of_the_protocol() {

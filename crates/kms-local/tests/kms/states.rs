@@ -127,6 +127,22 @@ fn a_key_whose_deletion_date_has_come_does_not_exist_and_leaves_nothing() {
 }
 
 #[test]
+fn a_store_that_stays_open_destroys_what_is_due_with_its_next_change() {
+    let fixture = Fixture::new();
+    let arn = fixture.new_key();
+    fixture.schedule(&arn, None).unwrap();
+    let database = Connection::open(fixture.directory.join("kms.db")).unwrap();
+    database.execute("UPDATE keys SET deletion_date = 1 WHERE deletion_date IS NOT NULL", []).unwrap();
+    let count = || {
+        let query = "SELECT count(*) FROM key_materials WHERE key_id = ?";
+        database.query_row(query, [arn.key_id()], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(count(), 1);
+    fixture.disable(&fixture.default_key());
+    assert_eq!(count(), 0);
+}
+
+#[test]
 fn a_state_that_another_opening_changed_is_seen_by_the_next_call() {
     let fixture = Fixture::new();
     let other = fixture.reopen();

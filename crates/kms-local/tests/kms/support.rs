@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use base64ct::{Base64, Encoding};
+use serde_json::Value;
 use tempfile::TempDir;
 use waxseal_key_service::{EncryptionContext, KeyArn, KeyId, KeyServiceError};
 use waxseal_kms_local::{
@@ -42,6 +44,18 @@ impl Fixture {
         self.kms.create_key(&CreateKeyRequest { region: &self.region, description: "" }).unwrap().arn
     }
 
+    /// Performs an operation of the protocol in the fixture's region; an answer without a body is null.
+    pub(crate) fn call(&self, operation: &str, body: Value) -> Result<Value, KeyServiceError> {
+        let answer = self.kms.call(&self.region, operation, body.to_string().as_bytes())?;
+        Ok(if answer.is_empty() { Value::Null } else { serde_json::from_slice(&answer).unwrap() })
+    }
+
+    /// The refusal of an operation as text, its code in front.
+    pub(crate) fn refused(&self, operation: &str, body: Value) -> String {
+        let shown = format!("{operation} {body}");
+        self.call(operation, body).map(|answer| panic!("{shown} answers {answer}")).unwrap_err().to_string()
+    }
+
     pub(crate) fn disable(&self, arn: &KeyArn) {
         let key_id = &KeyId::Arn(arn.clone());
         self.kms.disable_key(&DisableKeyRequest { region: &self.region, key_id }).unwrap();
@@ -50,6 +64,11 @@ impl Fixture {
 
 pub(crate) fn key(text: &str) -> KeyId {
     text.parse().unwrap()
+}
+
+/// The bytes of a blob in an answer.
+pub(crate) fn base64(blob: &Value) -> Vec<u8> {
+    Base64::decode_vec(blob.as_str().unwrap()).unwrap()
 }
 
 pub(crate) fn no_context() -> EncryptionContext {

@@ -45,7 +45,13 @@ fn content() -> Content {
     keys.sort_by(|one, other| one.place().cmp(&other.place()));
     let (name, key) = ("alias/x".parse().unwrap(), keys[0].key.id());
     let alias = AliasRow { name, region: home_region.clone(), key, created_at: at, updated_at: at };
-    Content { at, home_region, keys, aliases: vec![alias] }
+    let credential = |name: &str, id: &str| {
+        let about =
+            CredentialInfo { access_key_id: format!("WAXK{}", id.repeat(16)), name: name.into(), created_at: at };
+        Credential::new(about, "s".repeat(40).into())
+    };
+    let credentials = vec![credential("one", "A"), credential("two", "B")];
+    Content { at, home_region, keys, aliases: vec![alias], credentials }
 }
 
 #[test]
@@ -81,6 +87,7 @@ fn keys_out_of_order_twice_or_missing_are_refused() {
     assert!(altered(|content| content.keys[0].key.current_version = 9).is_none());
     assert!(altered(|content| content.keys[0].key.metadata.deletion_date = None).is_none());
     assert!(altered(|content| content.keys[0].tags.reverse()).is_none());
+    assert!(altered(|content| content.credentials.reverse()).is_none());
     assert!(altered(|content| content.keys[0].tags[0].key.clear()).is_none());
     let schedule = RotationSchedule { period_in_days: 1, next_at: Timestamp::now() };
     let mut often = content();
