@@ -30,50 +30,45 @@ pub(crate) fn measure(address: SocketAddr, request: &[u8], connections: u64, rou
     f64::from(count) / began.elapsed().as_secs_f64()
 }
 
-/// A connection. A server that closes it after an answer, as moto's does, gets a new one.
+/// A connection. A server that says that it closes it after an answer, as moto's does, gets a new one each time.
 pub(crate) struct Connection {
     address: SocketAddr,
-    stream: TcpStream,
+    stream: Option<TcpStream>,
     buffer: Vec<u8>,
 }
 
 impl Connection {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { address, stream: connect(address), buffer: vec![0; 64 << 10] }
+        Self { address, stream: None, buffer: vec![0; 64 << 10] }
     }
 
     /// Sends a request, and gives the bytes of its answer.
     pub(crate) fn ask(&mut self, request: &[u8]) -> &[u8] {
+        let stream = self.stream.get_or_insert_with(|| connect(self.address));
+        stream.write_all(request).unwrap();
         let mut filled = 0;
-        if self.stream.write_all(request).is_ok() {
-            filled = self.receive();
+        while !is_whole(&self.buffer[..filled]) {
+            let count = stream.read(&mut self.buffer[filled..]).unwrap();
+            assert!(count > 0, "the server has closed the connection");
+            filled += count;
         }
-        if filled == 0 {
-            self.stream = connect(self.address);
-            self.stream.write_all(request).unwrap();
-            filled = self.receive();
+        if closes(&self.buffer[..filled]) {
+            self.stream = None;
         }
         &self.buffer[..filled]
     }
+}
 
-    /// Reads one answer; 0 bytes if there is none.
-    fn receive(&mut self) -> usize {
-        let mut filled = 0;
-        loop {
-            match self.stream.read(&mut self.buffer[filled..]) {
-                Ok(0) | Err(_) => return filled,
-                Ok(count) => filled += count,
-            }
-            if is_whole(&self.buffer[..filled]) {
-                return filled;
-            }
-        }
-    }
+/// Whether an answer says that it is the connection's last.
+fn closes(answer: &[u8]) -> bool {
+    let said = b"connection: close";
+    answer.windows(said.len()).any(|window| window.eq_ignore_ascii_case(said))
 }
 
 fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_nodelay(true).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     stream
 }
 
