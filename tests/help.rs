@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::World;
 
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 21] = [
     &[],
     &["encrypt"],
     &["decrypt"],
@@ -19,6 +19,14 @@ const COMMANDS: [&[&str]; 13] = [
     &["kms", "init"],
     &["kms", "backup"],
     &["kms", "restore"],
+    &["kms", "seal"],
+    &["kms", "serve"],
+    &["kms", "credentials"],
+    &["kms", "credentials", "create"],
+    &["kms", "credentials", "list"],
+    &["kms", "credentials", "delete"],
+    &["kms", "lock"],
+    &["kms", "unlock"],
 ];
 
 #[test]

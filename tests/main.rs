@@ -20,5 +20,6 @@ mod ranges;
 mod recovery;
 mod refusals;
 mod round_trip;
+mod serve;
 mod streams;
 mod support;

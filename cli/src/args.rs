@@ -11,7 +11,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use waxseal_container::Suite;
 
 pub(crate) use self::mount::{Mount, Umount};
-pub(crate) use self::serve::{CredentialsCommand, CredentialsCreate, KmsCredentials, KmsLock, KmsServe, KmsUnlock};
+pub(crate) use self::serve::{
+    CredentialsCommand, CredentialsCreate, KmsCredentials, KmsLock, KmsSeal, KmsServe, KmsUnlock, NewPassphrase,
+};
 pub(crate) use self::verify::Verify;
 use crate::range::Range;
 
@@ -240,6 +242,8 @@ pub(crate) enum KmsCommand {
     Backup(KmsBackup),
     /// Make the key store of this machine from a backup
     Restore(KmsRestore),
+    /// Change how the key store is sealed, without touching its keys
+    Seal(KmsSeal),
     /// Serve the key store to the AWS CLI, the AWS SDKs and other machines
     Serve(KmsServe),
     /// Manage the access keys with which requests to a server are signed

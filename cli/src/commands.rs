@@ -9,6 +9,7 @@ mod kms;
 mod lock;
 mod mount;
 mod reading;
+mod seal;
 mod serve;
 mod status;
 mod umount;

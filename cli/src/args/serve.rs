@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use waxseal_kms_server::Listen;
 
-use super::PassphraseOptions;
+use super::{PassphraseOptions, SealName};
 
 /// `waxseal kms serve`.
 #[derive(Debug, Args)]
@@ -91,4 +91,35 @@ pub(crate) struct KmsLock {}
 pub(crate) struct KmsUnlock {
     #[command(flatten)]
     pub(crate) passphrase: PassphraseOptions,
+}
+
+/// `waxseal kms seal`.
+#[derive(Debug, Args)]
+#[command(after_help = "Keys, and everything encrypted under them, stay as they are. Running servers and mounts go on.
+Backups keep their own passphrase. A key file that sealed the store stays beside it: it opens older
+copies of the database, and nothing else any more.
+
+Examples:
+  waxseal kms seal --seal passphrase
+  waxseal kms seal --seal passphrase --passphrase-file old --new-passphrase-file new")]
+pub(crate) struct KmsSeal {
+    /// What protects the keys from now on
+    #[arg(long, value_enum)]
+    pub(crate) seal: SealName,
+    #[command(flatten)]
+    pub(crate) new: NewPassphrase,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseOptions,
+}
+
+/// Where the new passphrase of the key store comes from.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "New passphrase (asked on the terminal otherwise)")]
+pub(crate) struct NewPassphrase {
+    /// Read it from the first line of this file
+    #[arg(long, value_name = "FILE", conflicts_with = "new_passphrase_command")]
+    pub(crate) new_passphrase_file: Option<PathBuf>,
+    /// Read it from the first line that this shell command prints
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) new_passphrase_command: Option<String>,
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 use waxseal_kms_local::{CreateOptions, LocalKms, NewSeal, Overwrite, Passphrase, PassphraseCost, Region, StoreError};
 
-use super::{credentials, lock, serve};
+use super::{credentials, lock, seal, serve};
 use crate::args::{BackupPassphrase, Common, KmsBackup, KmsCommand, KmsInit, KmsRestore, PassphraseOptions, SealName};
 use crate::atomic::directory_of;
 use crate::error::{Class, CliError};
@@ -23,6 +23,7 @@ pub(crate) fn run(common: &Common, command: &KmsCommand, console: &Console) -> R
         KmsCommand::Init(args) => init(&directory, args, console),
         KmsCommand::Backup(args) => backup(&directory, args, console),
         KmsCommand::Restore(args) => restore(&directory, args, console),
+        KmsCommand::Seal(args) => seal::run(&directory, args, console),
         KmsCommand::Serve(args) => serve::run(&directory, common, args, console),
         KmsCommand::Credentials(args) => credentials::run(&directory, &args.command, console),
         KmsCommand::Lock(_) => lock::lock(&directory, console),
@@ -39,7 +40,7 @@ fn init(directory: &Path, args: &KmsInit, console: &Console) -> Result<(), CliEr
     };
     refuse_existing(directory)?;
     let passphrase = seal_passphrase(args.seal, &args.passphrase)?;
-    let options = CreateOptions { home_region, seal: seal(passphrase.as_ref()) };
+    let options = CreateOptions { home_region, seal: new_seal(passphrase.as_ref()) };
     let kms = LocalKms::create(directory, &options).map_err(|error| library_errors::store(&error))?;
     let default_key = kms.default_key().map_err(|error| library_errors::store(&error))?.map(|arn| arn.to_string());
     let place = shown(&directory.to_string_lossy());
@@ -84,7 +85,7 @@ fn restore(directory: &Path, args: &KmsRestore, console: &Console) -> Result<(),
     refuse_existing(directory)?;
     let new = seal_passphrase(args.seal, &args.passphrase)?;
     let mut old = || backup_passphrase(&args.backup, &args.passphrase, Purpose::Open).map_err(Into::into);
-    let restored = waxseal_kms_local::restore(directory, &args.file, &mut old, seal(new.as_ref()));
+    let restored = waxseal_kms_local::restore(directory, &args.file, &mut old, new_seal(new.as_ref()));
     let kms = restored.map_err(|error| library_errors::reading_backup(&error, &args.file))?;
     let default_key = kms.default_key().map_err(|error| library_errors::store(&error))?.map(|arn| arn.to_string());
     let place = shown(&directory.to_string_lossy());
@@ -137,7 +138,8 @@ fn refuse_existing(directory: &Path) -> Result<(), CliError> {
     }
 }
 
-fn seal(passphrase: Option<&Passphrase>) -> NewSeal<'_> {
+/// The seal that a passphrase, or none, stands for.
+pub(super) fn new_seal(passphrase: Option<&Passphrase>) -> NewSeal<'_> {
     match passphrase {
         Some(passphrase) => NewSeal::Passphrase { passphrase, cost: PassphraseCost::default() },
         None => NewSeal::KeyFile,

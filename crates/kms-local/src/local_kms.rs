@@ -106,6 +106,15 @@ impl LocalKms {
         }
     }
 
+    /// Seals the store otherwise from now on. Its keys stay, and whoever has it open goes on. The key file of the old seal
+    /// stays too, for copies of the database that need it.
+    ///
+    /// # Errors
+    /// The store cannot be changed; then it is sealed as it was.
+    pub fn reseal(&self, seal: NewSeal<'_>) -> Result<(), StoreError> {
+        self.store.reseal(&seal)
+    }
+
     /// The store's directory.
     #[must_use]
     pub fn directory(&self) -> &Path {

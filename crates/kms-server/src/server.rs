@@ -208,6 +208,8 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(shared.limits.head_time)
             .max_buf_size(shared.limits.head)
+            // A client that has sent all may say so, and still wants its answer.
+            .half_close(true)
             .serve_connection(TokioIo::new(stream), service);
         // A connection that breaks is the client's to notice. Requests that were answered are in the log.
         watcher.watch(connection).await.ok();

@@ -140,7 +140,7 @@ pub(crate) fn check_absent(directory: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn passphrase_lock(database: &Path, seal: &NewSeal<'_>) -> Result<Option<(Lock, SecretBytes)>, StoreError> {
+pub(super) fn passphrase_lock(database: &Path, seal: &NewSeal<'_>) -> Result<Option<(Lock, SecretBytes)>, StoreError> {
     match seal {
         NewSeal::KeyFile => Ok(None),
         NewSeal::Passphrase { passphrase, cost } => {

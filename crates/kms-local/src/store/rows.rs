@@ -84,6 +84,10 @@ impl<'a> Rows<'a> {
         )
     }
 
+    pub(crate) fn set_seal(&self, sealed: &Sealed) -> Result<(), StoreError> {
+        self.execute("UPDATE meta SET seal = ?", params![sealed.encode()])
+    }
+
     pub(crate) fn set_last_backup(&self, at: Timestamp) -> Result<(), StoreError> {
         self.execute("UPDATE meta SET last_backup_at = ?", params![at.to_column()])
     }
