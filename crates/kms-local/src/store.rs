@@ -234,7 +234,7 @@ impl Store {
         if due {
             // What was deleted must not stay readable in the log either. A reader may hold it open a little longer: then the
             // next one that empties it does.
-            drop(connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+            drop(empty_log(connection));
         }
         Ok(done)
     }
@@ -279,11 +279,7 @@ impl Store {
 
     /// Empties the log; another reader may hold it open a little longer.
     fn empty_the_log(&self) -> Result<(), StoreError> {
-        let inner = self.inner();
-        inner
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-            .map_err(|error| self.database_error(error))
+        empty_log(&self.inner().connection).map_err(|error| self.database_error(error))
     }
 
     /// Takes the lock and forgets what another process may have changed.
@@ -315,6 +311,11 @@ impl Store {
     fn database_error(&self, error: rusqlite::Error) -> StoreError {
         StoreError::database(&self.database, error)
     }
+}
+
+/// Moves what is in the log to the database, and cuts the log off.
+fn empty_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 impl Wanted {

@@ -90,7 +90,7 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let directory = scratch.path().join("kms");
         let kms = LocalKms::create(&directory, &CreateOptions::default()).unwrap();
-        let old = kms.store.read(|_, rows| Ok::<_, StoreError>(rows.meta()?.sealed.encode())).unwrap();
+        let old = kms.store.read(|_, rows| rows.meta().map(|meta| meta.sealed.encode())).unwrap();
         let holds = || {
             let files =
                 std::fs::read_dir(&directory).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
