@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -21,8 +21,8 @@ pub(crate) const REGION: &str = "eu-west-1";
 /// A server that runs as long as the tests.
 pub(crate) struct Moto {
     address: String,
-    /// The server ends when nobody holds this any more, however the tests end.
-    _alive: ChildStdin,
+    /// The server ends when nobody holds its standard input any more, however the tests end.
+    _server: Child,
 }
 
 /// The one server, started by the first test that needs it; none if it is not installed here.
@@ -49,7 +49,7 @@ impl Moto {
             .expect("moto says where it listens");
         // Its log has to be read, or it stops when the pipe is full.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { address: address.trim().to_owned(), _alive: child.stdin.take().unwrap() }
+        Self { address: address.trim().to_owned(), _server: child }
     }
 
     /// Where it is.
