@@ -60,8 +60,8 @@ fn several_keys(directory: &Path) -> Result<()> {
         let name = format!("keys-{}-{}.wax", others + 1, short(suite));
         let plan = Plan { name, suite, context: EncryptionContext::from_pairs(["project=frozen"])? };
         let core = Core::new(suite, plan.context.clone(), Some(1_700_000_000))?;
-        let default = kms.default_key()?.ok_or("the store has no default key")?;
-        let (default, context) = (KeyId::Arn(default), core.key_service_context());
+        let default = KeyId::Arn(kms.default_key()?.ok_or("the store has no default key")?);
+        let context = core.key_service_context();
         let request = KeyService::generate_data_key(kms.as_ref(), &default, &context);
         let generated = maker.runtime.block_on(request)?;
         let mut keys: Vec<_> = (0..others).map(foreign_key).collect::<Result<_>>()?;
