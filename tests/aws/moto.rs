@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -21,8 +21,8 @@ pub(crate) const REGION: &str = "eu-west-1";
 /// A server that runs as long as the tests.
 pub(crate) struct Moto {
     address: String,
-    /// The server ends when nobody holds its standard input any more, however the tests end.
-    _server: Child,
+    /// The server ends when nobody holds this any more, however the tests end.
+    _alive: ChildStdin,
 }
 
 /// The one server, started by the first test that needs it; none if it is not installed here.
@@ -47,9 +47,13 @@ impl Moto {
             .by_ref()
             .find_map(|line| line.unwrap().split_once("Running on http://").map(|(_, address)| address.to_owned()))
             .expect("moto says where it listens");
+        let alive = child.stdin.take().unwrap();
         // Its log has to be read, or it stops when the pipe is full.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { address: address.trim().to_owned(), _server: child }
+        std::thread::spawn(move || {
+            lines.for_each(drop);
+            child.wait()
+        });
+        Self { address: address.trim().to_owned(), _alive: alive }
     }
 
     /// Where it is.
@@ -89,9 +93,18 @@ impl Moto {
 /// A command line of the program that finds an AWS KMS at `endpoint`, and credentials for it.
 pub(crate) fn command(world: &World, endpoint: &str, arguments: &[&str]) -> Command {
     let mut command = world.command(arguments);
-    command.env("AWS_ENDPOINT_URL_KMS", endpoint).env("AWS_REGION", REGION).env("AWS_EC2_METADATA_DISABLED", "true");
-    command.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE").env("AWS_SECRET_ACCESS_KEY", "secret");
+    command.envs(variables(endpoint)).env("AWS_REGION", REGION);
     command
+}
+
+/// The environment of a program that is to find an AWS KMS at `endpoint`, and credentials for it.
+pub(crate) fn variables(endpoint: &str) -> [(&'static str, String); 4] {
+    [
+        ("AWS_ENDPOINT_URL_KMS", endpoint.to_owned()),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
+    ]
 }
 
 /// Runs the program with an AWS KMS at `endpoint`.

@@ -38,7 +38,7 @@ call disabled generate-data-key --key-id "$key" --key-spec AES_256
 call enable enable-key --key-id "$key"
 call update-description update-key-description --key-id "$key" --description 'second text'
 call described describe-key --key-id "$key" --query KeyMetadata.Description --output text
-call tag tag-resource --key-id "$key" --tags TagKey=team,TagValue=a TagKey=cost,TagValue=7
+call tag tag-resource --key-id "$key" --tags TagKey=cost,TagValue=7 TagKey=team,TagValue=a
 call tags list-resource-tags --key-id "$key"
 call tags-text list-resource-tags --key-id "$key" --output text
 call untag untag-resource --key-id "$key" --tag-keys team cost
