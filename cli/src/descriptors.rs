@@ -29,7 +29,6 @@ pub(crate) fn make_room(count: usize) {
 }
 
 /// Raises the limit as far as the system lets us: a mount holds a descriptor for each file that is open in it.
-#[cfg(feature = "fuse")]
 pub(crate) fn raise_limit() {
     let limits = getrlimit(Resource::Nofile);
     // Where it is refused, fewer files can be open at once.

@@ -44,7 +44,6 @@ pub(crate) fn watch() -> Result<(), CliError> {
 
 /// From now on signals are given to `handler` instead of ending the process. It runs on the watching thread, which has a
 /// small stack: it only passes on what it is given.
-#[cfg(feature = "fuse")]
 pub(crate) fn instead(handler: impl FnMut(i32) + Send + 'static) {
     *INSTEAD.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(handler));
 }
