@@ -35,12 +35,12 @@ impl Aws {
     ///
     /// # Errors
     /// No region is set, or an option does not go with it.
-    pub(super) fn new(words: &Words, params: &[(String, Data)]) -> Result<Self, CliError> {
+    pub(super) fn new(words: &Words, params: &[(String, Data)], url: Option<&str>) -> Result<Self, CliError> {
         if let Some((option, why)) = REFUSED.iter().find(|(option, _)| words.has(option)) {
             return Err(CliError::usage(format!("--{option} cannot be had")).hint(*why));
         }
         let options = AwsKmsOptions {
-            endpoint_url: words.value("endpoint-url").map(ToOwned::to_owned),
+            endpoint_url: url.map(ToOwned::to_owned),
             profile: words.value("profile").map(ToOwned::to_owned),
             timeouts: timeouts(words)?,
             ..AwsKmsOptions::default()
