@@ -33,7 +33,7 @@ pub struct NewContainer {
 }
 
 /// An opened header, and the key that opened it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct OpenedBy {
     /// The header, with the keys to the content.
     pub unlocked: Unlocked,

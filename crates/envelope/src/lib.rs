@@ -5,10 +5,14 @@
 //! has them filled. What it gives out, a [`Sealer`](waxseal_container::Sealer) or an
 //! [`Unlocked`](waxseal_container::Unlocked) header, knows no key service any more: content never waits for one.
 //!
+//! A [`DataKeyCache`] opens headers and remembers them for a while; a [`Stock`] has new containers ready before they are asked
+//! for.
+//!
 //! [`Fsck`] checks a container, repairs it and saves what is left of it.
 
 mod allowed;
 mod candidates;
+mod data_keys;
 mod envelope;
 mod error;
 mod fsck;
@@ -17,6 +21,7 @@ mod prepared;
 mod reading;
 
 pub use allowed::{AllowedKeys, AwsAccount, AwsAccountError, LocalKeys};
+pub use data_keys::{CacheCounts, CacheLimits, DataKeyCache, Stock, StockLimits};
 pub use envelope::{Envelope, NewContainer, OpenedBy};
 pub use error::EnvelopeError;
 pub use fsck::{Damaged, Finding, Fsck, Repair, Salvage};
