@@ -22,6 +22,9 @@ pub(crate) enum KmsPlace {
 }
 
 impl KmsPlace {
+    /// The region at a URL where neither a key nor the environment names one: the home of most stores.
+    pub(crate) const REGION: &str = "us-east-1";
+
     /// The place that an option names, else the environment; none is the key store of this user.
     ///
     /// # Errors

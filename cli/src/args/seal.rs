@@ -23,8 +23,8 @@ impl SealName {
 Possible values:
 - keyfile:    A key file beside the store, readable by its owner only
 - passphrase: A passphrase
-- aws:KEY:    A key of AWS KMS, also by its ARN alone. Whoever may call Decrypt with it opens the store;
-              data keys of files are made and decrypted here, without a call to AWS";
+- aws:KEY:    A key of AWS KMS, also by its ARN alone: the store opens
+              for whoever may call Decrypt with it";
 }
 
 impl FromStr for SealName {

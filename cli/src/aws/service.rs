@@ -43,13 +43,13 @@ impl Service {
             return Err(CliError::usage("--kms names the embedded KMS, and another option AWS").hint("leave one out"));
         }
         if elsewhere {
-            return to_aws(words, params, words.value("endpoint-url"));
+            return to_aws(words, params, words.value("endpoint-url"), None);
         }
         let option = words.value("kms").map(str::parse::<KmsPlace>).transpose();
         let option = option.map_err(|error| CliError::usage(format!("argument --kms: {}", shown(&error))))?;
         match KmsPlace::choose(option.as_ref())? {
             Some(KmsPlace::Unix(path)) => return Ok(Self::Served(Box::new(served::Served::new(path, words)?))),
-            Some(KmsPlace::Url(url)) => return to_aws(words, params, Some(&url)),
+            Some(KmsPlace::Url(url)) => return to_aws(words, params, Some(&url), Some(KmsPlace::REGION)),
             None => {}
         }
         Ok(Self::Local(Box::new(local::Local::open(words, params, console)?)))
@@ -74,12 +74,22 @@ impl Service {
 }
 
 #[cfg(feature = "aws")]
-fn to_aws(words: &Words, params: &[(String, Data)], url: Option<&str>) -> Result<Service, CliError> {
-    Ok(Service::Aws(Box::new(aws::Aws::new(words, params, url)?)))
+fn to_aws(
+    words: &Words,
+    params: &[(String, Data)],
+    url: Option<&str>,
+    region: Option<&str>,
+) -> Result<Service, CliError> {
+    Ok(Service::Aws(Box::new(aws::Aws::new(words, params, url, region)?)))
 }
 
 #[cfg(not(feature = "aws"))]
-fn to_aws(_words: &Words, _params: &[(String, Data)], _url: Option<&str>) -> Result<Service, CliError> {
+fn to_aws(
+    _words: &Words,
+    _params: &[(String, Data)],
+    _url: Option<&str>,
+    _region: Option<&str>,
+) -> Result<Service, CliError> {
     Err(CliError::usage("this waxseal was built without AWS KMS")
         .hint("leave out --endpoint-url, --profile and --provider aws, or use a waxseal with the feature aws"))
 }

@@ -40,9 +40,7 @@ mod at_url {
     use super::super::aws::{LazyAws, options};
     use crate::args::AwsOptions;
     use crate::error::CliError;
-
-    /// The region of a key that is named without one, where the environment names none either: the home of most stores.
-    const REGION: &str = "us-east-1";
+    use crate::kms_place::KmsPlace;
 
     /// A served KMS, with requests signed by the credentials that every AWS tool takes. Its keys are those of the embedded
     /// KMS, wherever that is: files made here are opened by whoever has the store.
@@ -56,7 +54,7 @@ mod at_url {
 
         /// The key with its region, if neither it nor the environment has one.
         async fn named(&self, key: &KeyId) -> KeyId {
-            let (region, account) = (REGION.to_owned(), LOCAL_ACCOUNT.to_owned());
+            let (region, account) = (KmsPlace::REGION.to_owned(), LOCAL_ACCOUNT.to_owned());
             match key {
                 _ if self.0.kms().await.region().is_some() => key.clone(),
                 KeyId::Alias(name) => KeyId::AliasArn { region, account, name: name.clone() },
