@@ -118,12 +118,8 @@ impl World {
     }
 
     fn new_container(suite: Suite, context: &[&str]) -> NewContainer {
-        NewContainer {
-            keys: vec!["alias/default".parse().unwrap()],
-            context: EncryptionContext::from_pairs(context).unwrap(),
-            suite,
-            created: None,
-        }
+        let new = NewContainer::new(vec!["alias/default".parse().unwrap()]);
+        NewContainer { context: EncryptionContext::from_pairs(context).unwrap(), suite, ..new }
     }
 
     /// A header of a container of its own.
