@@ -4,6 +4,7 @@
 mod aws;
 mod local;
 
+use std::fs::File;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
@@ -12,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::{Builder, Runtime};
 use waxseal_container::{CHUNK_LEN, Filling, Header, Sealer};
-use waxseal_envelope::{Envelope, EnvelopeError, NewContainer, OpenedBy, Reading};
+use waxseal_envelope::{Envelope, EnvelopeError, NewContainer, OpenedBy, Reading, Rewrap, Rewrapped};
 use waxseal_key_service::{ErrorCode, KeyArn, KeyId, KeyReference, KeyService, Provider};
 use waxseal_kms_local::Passphrase;
 
@@ -169,6 +170,11 @@ impl<'a> Session<'a> {
     /// Has a prepared container's data key decrypted.
     pub(crate) fn fill(&self, header: Header, reading: &Reading) -> Result<(Filling, KeyArn), EnvelopeError> {
         self.wait(self.envelope.fill(header, reading))
+    }
+
+    /// Gives a container other keys.
+    pub(crate) fn rewrap(&self, file: &File, rewrap: &Rewrap) -> Result<Rewrapped, EnvelopeError> {
+        self.wait(self.envelope.rewrap(file, rewrap))
     }
 
     /// Has a container's data key decrypted.

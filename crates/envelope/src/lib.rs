@@ -5,6 +5,8 @@
 //! has them filled. What it gives out, a [`Sealer`](waxseal_container::Sealer) or an
 //! [`Unlocked`](waxseal_container::Unlocked) header, knows no key service any more: content never waits for one.
 //!
+//! [`Envelope::rewrap`] gives a container other keys in its place, without seeing its data key where that can be had.
+//!
 //! [`Fsck`] checks a container, repairs it and saves what is left of it.
 
 mod allowed;
@@ -15,6 +17,7 @@ mod fsck;
 mod lock;
 mod prepared;
 mod reading;
+mod rewrap;
 
 pub use allowed::{AllowedKeys, AwsAccount, AwsAccountError, LocalKeys};
 pub use envelope::{Envelope, NewContainer, OpenedBy};
@@ -22,3 +25,4 @@ pub use error::EnvelopeError;
 pub use fsck::{Damaged, Finding, Fsck, Repair, Salvage};
 pub use lock::{lock_exclusive, lock_shared, unlock};
 pub use reading::{ContextAssertion, Reading};
+pub use rewrap::{Act, KeyChange, KeyName, Rewrap, Rewrapped, Selection};

@@ -237,7 +237,10 @@ fn generations_rise_and_begin_anew_at_their_end() {
     assert_eq!(header(&bytes).slot_generation(), u32::MAX);
     let file = RecordingFile::new(bytes);
     replace(&file, &keys(9..10));
-    assert_eq!((header(&file.bytes()).slot_generation(), header(&file.bytes()).encrypted_data_keys()), (1, &keys(9..10)[..]));
+    assert_eq!(
+        (header(&file.bytes()).slot_generation(), header(&file.bytes()).encrypted_data_keys()),
+        (1, &keys(9..10)[..])
+    );
 }
 
 #[test]
