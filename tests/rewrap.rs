@@ -78,6 +78,7 @@ fn a_file_goes_from_one_key_to_another_in_place_and_keeps_its_content_and_time()
         world.run(["kms", "disable-key", "--key-id", &old]).succeeds_silently();
         assert!(world.run(["cat", "f.wax"]).succeeds_silently().stdout == content);
         world.run(["kms", "enable-key", "--key-id", &old]).succeeds_silently();
+        fs::remove_file(world.path("f.wax")).unwrap();
     }
 }
 
@@ -190,7 +191,8 @@ fn a_dry_run_lists_what_would_change_and_changes_nothing() {
     }
     world.run(["rewrap", "--to", "alias/new", "b.wax"]).succeeds_silently();
     let before = [world.read("a.wax"), world.read("b.wax")];
-    let run = world.run(["rewrap", "--dry-run", "--to", "alias/new", "a.wax", "b.wax"]).succeeds_silently();
+    let run = world.run(["rewrap", "--dry-run", "--to", "alias/new", "a.wax", "b.wax"]).succeeds();
+    assert!(run.stderr.contains("1 file to be rewrapped, 7 bytes; 1 left alone"), "{run:?}");
     assert_eq!(run.text(), format!("a.wax: to be rewrapped, 7 bytes, key {new}\n"));
     let run = world.run(["rewrap", "--dry-run", "--json", "--to", "alias/new", "a.wax"]).succeeds_silently();
     assert_eq!((&run.json()[0]["operation"], &run.json()[0]["changed"]), (&json!("to be rewrapped"), &json!(true)));
@@ -214,7 +216,7 @@ fn files_under_an_older_version_of_their_key_are_found_and_renewed() {
     let names = ["old.wax", "older.wax", "fresh.wax", "other.wax"];
     let before: Vec<_> = names.iter().map(|name| world.read(name)).collect();
     let stale = |options: &[&str]| {
-        world.run([&["rewrap", "--to", "alias/default", "--stale"], options, &names].concat()).succeeds_silently()
+        world.run([&["rewrap", "--to", "alias/default", "--stale"], options, &names].concat()).succeeds()
     };
     assert_eq!(stale(&["--dry-run"]).text().lines().count(), 2);
     stale(&[]);
