@@ -5,6 +5,7 @@ mod doctor;
 #[cfg(feature = "fuse")]
 mod mount;
 mod prepare;
+mod rewrap;
 mod seal;
 mod serve;
 mod verify;
@@ -23,6 +24,7 @@ pub(crate) use self::doctor::Doctor;
 #[cfg(feature = "fuse")]
 pub(crate) use self::mount::{Mount, Umount};
 pub(crate) use self::prepare::Prepare;
+pub(crate) use self::rewrap::Rewrap;
 pub(crate) use self::seal::SealName;
 pub(crate) use self::serve::{
     CredentialsCommand, CredentialsCreate, KmsCredentials, KmsLock, KmsSeal, KmsServe, KmsUnlock, NewPassphrase,
@@ -89,6 +91,8 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Make containers that hold a data key which nobody here has seen, to be filled elsewhere
     Prepare(Prepare),
+    /// Put files under other keys, or under the newest version of theirs, without touching their content
+    Rewrap(Rewrap),
     /// Show a directory of encrypted files as ordinary files
     Mount(Mount),
     /// Unmount, and wait until everything is written

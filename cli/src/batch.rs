@@ -51,6 +51,8 @@ pub(crate) enum Telling {
 pub(crate) enum Outcome {
     /// Nothing is left to do.
     Complete(FileReport),
+    /// Nothing had to be done.
+    LeftAlone(FileReport),
     /// The output is finished but for its name.
     Finished(Temporary, FileReport),
 }
@@ -85,6 +87,8 @@ impl Group {
 #[derive(Debug, Default)]
 struct Tally {
     succeeded: AtomicUsize,
+    /// How many of those had nothing to be done.
+    left_alone: AtomicUsize,
     failed: AtomicUsize,
     bytes: AtomicU64,
     /// What ends the whole batch.
@@ -158,6 +162,7 @@ impl<'a> Batch<'a> {
     fn finish_alone(&self, outcome: Outcome) -> Result<(), CliError> {
         let report = match outcome {
             Outcome::Complete(report) => report,
+            Outcome::LeftAlone(report) => return self.tell_left_alone(&report),
             Outcome::Finished(temporary, report) => {
                 publish_alone(temporary, self.durability)?;
                 report
@@ -173,10 +178,19 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// That nothing had to be done goes without saying.
+    fn tell_left_alone(&self, report: &FileReport) -> Result<(), CliError> {
+        self.console.done(|| report.text("left alone"), || report.json(self.verb))
+    }
+
     /// Takes in one outcome; a full group is published by the thread that filled it.
     fn collect(&self, outcome: Outcome) {
         let full = match outcome {
             Outcome::Complete(report) => return self.succeed(&report),
+            Outcome::LeftAlone(report) => {
+                self.tally.left_alone.fetch_add(1, Ordering::Relaxed);
+                return self.count(0, self.tell_left_alone(&report));
+            }
             Outcome::Finished(mut temporary, report) => {
                 temporary.rest();
                 if self.durability == Durability::Unsynced {
@@ -219,10 +233,15 @@ impl<'a> Batch<'a> {
     }
 
     fn succeed(&self, report: &FileReport) {
+        self.count(report.plaintext_bytes, self.tell(report));
+    }
+
+    /// Counts a success, which was told.
+    fn count(&self, bytes: u64, told: Result<(), CliError>) {
         self.tally.succeeded.fetch_add(1, Ordering::Relaxed);
-        self.tally.bytes.fetch_add(report.plaintext_bytes, Ordering::Relaxed);
+        self.tally.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.console.advance_files();
-        if let Err(error) = self.tell(report) {
+        if let Err(error) = told {
             self.end(error);
         }
     }
@@ -247,15 +266,23 @@ impl<'a> Batch<'a> {
         if let Some(error) = self.tally.end.get() {
             return Err(error.clone());
         }
-        let files = if succeeded == 1 { "file" } else { "files" };
-        let mut text = format!("{succeeded} {files} {}, {bytes} bytes", self.verb);
+        let left_alone = self.tally.left_alone.load(Ordering::Relaxed);
+        let done = succeeded - left_alone;
+        let files = if done == 1 { "file" } else { "files" };
+        let mut text = format!("{done} {files} {}, {bytes} bytes", self.verb);
+        if left_alone > 0 {
+            text.push_str(&format!("; {left_alone} left alone"));
+        }
         if failed > 0 {
             text.push_str(&format!("; {failed} failed"));
         }
-        let summary = json!({
+        let mut summary = json!({
             "v": 1, "status": "summary", "operation": self.verb,
             "succeeded": succeeded, "failed": failed, "plaintext_bytes": bytes,
         });
+        if left_alone > 0 {
+            summary["left_alone"] = json!(left_alone);
+        }
         self.console.summary(&text, summary);
         if failed > 0 {
             return Err(CliError::new(Class::Partial, "some files failed"));

@@ -1,12 +1,15 @@
 //! What `decrypt`, `cat` and `verify` have in common: opening a container and reading it.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
 use waxseal_container::{Container, ContainerError, Filling, Header, Interrupted, Opened, Sink, Source, Unlocked};
-use waxseal_envelope::{CacheLimits, ContextAssertion, DataKeyCache, OpenedBy, Reading};
-use waxseal_key_service::KeyArn;
+use waxseal_envelope::{
+    CacheLimits, ContextAssertion, DataKeyCache, EnvelopeError, OpenedBy, Reading, Rewrap, Rewrapped,
+};
+use waxseal_key_service::{KeyArn, KeyReference};
 
 use crate::args::{self, Common, PassphraseOptions};
 use crate::commands::keys;
@@ -67,6 +70,11 @@ impl<'a> Opening<'a> {
         Ok(Self { options, passphrase, home, reading, reach })
     }
 
+    /// Lets requests go as far as other keys of the command are as well.
+    pub(super) fn reaching(self, reach: Reach) -> Self {
+        Self { reach: if reach == Reach::Network { reach } else { self.reach }, ..self }
+    }
+
     /// How many requests to key services can be under way at once.
     pub(super) fn requests_at_once(&self) -> usize {
         keys::requests_at_once(self.reach, &self.options.aws)
@@ -105,6 +113,21 @@ impl Reader<'_> {
     /// Has a prepared container's data key decrypted, under the same demands.
     pub(super) fn fill(&self, header: Header, path: &Path) -> Result<(Filling, KeyArn), CliError> {
         self.session.fill(header, self.keys.reading()).map_err(|error| library_errors::envelope(&error, path))
+    }
+
+    /// What containers have to be, and which keys may be asked.
+    pub(super) fn reading(&self) -> &Reading {
+        self.keys.reading()
+    }
+
+    /// Finds a key.
+    pub(super) fn find(&self, key: &KeyReference) -> Result<KeyReference, CliError> {
+        self.session.find(key)
+    }
+
+    /// Gives a container other keys.
+    pub(super) fn rewrap(&self, file: &File, rewrap: &Rewrap) -> Result<Rewrapped, EnvelopeError> {
+        self.session.rewrap(file, rewrap)
     }
 }
 
