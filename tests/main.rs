@@ -29,3 +29,4 @@ mod round_trip;
 mod serve;
 mod streams;
 mod support;
+mod tree;

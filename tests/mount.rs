@@ -15,6 +15,6 @@ mod power;
 mod programs;
 mod random;
 mod signals;
-mod support;
+pub(crate) mod support;
 mod tampering;
 mod user;

@@ -30,6 +30,7 @@ mod session;
 mod shown;
 mod stream;
 mod target;
+mod tree;
 
 use std::process::ExitCode;
 
