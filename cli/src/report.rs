@@ -1,10 +1,36 @@
 //! What is said about one file that was worked on.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use crate::atomic::cannot_write;
+use crate::error::CliError;
 use crate::shown::shown;
+
+/// A file to which every failure of a run is written, and at the end its summary: without that line the run did not end.
+#[derive(Debug)]
+pub(crate) struct FailureLog {
+    file: File,
+    path: PathBuf,
+}
+
+impl FailureLog {
+    /// Makes the file, or empties it.
+    pub(crate) fn create(path: &Path) -> Result<Self, CliError> {
+        let file = File::options().append(true).create(true).open(path).and_then(|file| file.set_len(0).map(|()| file));
+        let file = file.map_err(|error| cannot_write(path, error))?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Writes one object, as one line.
+    pub(crate) fn write(&self, object: &Value) -> Result<(), CliError> {
+        let line = format!("{object}\n");
+        (&self.file).write_all(line.as_bytes()).map_err(|error| cannot_write(&self.path, error).fatal())
+    }
+}
 
 /// The facts of a success.
 #[derive(Clone, Debug)]

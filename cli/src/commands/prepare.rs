@@ -10,7 +10,7 @@ use waxseal_envelope::NewContainer;
 use super::encrypt::parse_context;
 use crate::args::{Common, Prepare};
 use crate::atomic::{Attributes, Naming, Temporary};
-use crate::batch::{Batch, Outcome, Telling};
+use crate::batch::{Batch, Outcome, Telling, Then};
 use crate::commands::{jobs, keys};
 use crate::config::Config;
 use crate::error::{Class, CliError};
@@ -54,7 +54,7 @@ pub(crate) fn run(common: &Common, args: &Prepare, console: &Console) -> Result<
         let temporary = Temporary::create(target, Naming::Nameless)?;
         let written = temporary.file()?.write_all_at(&page, 0);
         written.map_err(|error| CliError::system(Class::Output, "cannot be written", &error))?;
-        temporary.set_attributes(Attributes { mode, modified: None })?;
+        temporary.set_attributes(Attributes { mode, modified: None, owner: None })?;
         let report = FileReport {
             file: path.to_owned(),
             output: None,
@@ -63,7 +63,7 @@ pub(crate) fn run(common: &Common, args: &Prepare, console: &Console) -> Result<
             context: context.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             details: Details::default(),
         };
-        Ok(Outcome::Finished(temporary, report))
+        Ok(Outcome::Finished(temporary, report, Then::nothing()))
     };
     let batch = Batch::new(console, durability_of(args.no_sync), "prepared", Telling::Verbose);
     batch.run(&outputs, jobs, |name| prepare(name.label()).map_err(|error| error.file(name.label())))
