@@ -58,7 +58,18 @@ pub(super) enum Claim {
     /// The file is to be written, and then the claim to be kept.
     Write(Writing),
     /// The name has become a link, or is going to be one.
-    Done(Outcome),
+    Done(Linking),
+}
+
+/// What came of a further name of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Linking {
+    /// It was made a link.
+    Made,
+    /// It was one already.
+    Unchanged,
+    /// It is made one when the file has been written.
+    Deferred,
 }
 
 /// The right to write a file of several names. Dropped before it is kept, it says that the file failed.
@@ -96,7 +107,7 @@ impl HardLinks {
         let first = match file.get().state {
             State::BeingWritten => {
                 waiting.push((identity, path));
-                return Ok(Claim::Done(Outcome::Deferred));
+                return Ok(Claim::Done(Linking::Deferred));
             }
             State::Failed => return Err(failed(&self.top.join(&file.get().first))),
             State::Written if file.get().left == 0 => file.remove().first,
@@ -116,11 +127,11 @@ impl HardLinks {
                 Some(file) => Err(failed(&self.top.join(&file.first))),
                 None => Err(failed(&label)),
             };
-            tell(linked, &label);
+            tell(linked.map(Linking::outcome), &label);
         }
     }
 
-    fn link_late(&self, first: &Path, path: &Path, label: &Path) -> Result<Outcome, CliError> {
+    fn link_late(&self, first: &Path, path: &Path, label: &Path) -> Result<Linking, CliError> {
         let cannot = |error: Errno| cannot_write(label, error.into());
         let (parent, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
         let folder = Arc::new(open_beneath(&self.root, parent).map_err(cannot)?);
@@ -133,7 +144,7 @@ impl HardLinks {
     }
 
     /// Makes `name` in `folder` another name of the output `first`.
-    fn link(&self, first: &Path, folder: &Arc<OwnedFd>, path: &Path, name: &OsStr) -> Result<Outcome, CliError> {
+    fn link(&self, first: &Path, folder: &Arc<OwnedFd>, path: &Path, name: &OsStr) -> Result<Linking, CliError> {
         let label = path.join(name);
         let cannot = |error: Errno| cannot_write(&label, error.into());
         let parent = first.parent().unwrap_or(Path::new(""));
@@ -143,7 +154,7 @@ impl HardLinks {
         if let Some(there) = there {
             let of = look_at(&from, first_name).map_err(cannot)?;
             if of.is_some_and(|of| Identity::of(&of) == Identity::of(&there)) {
-                return Ok(Outcome::Unchanged);
+                return Ok(Linking::Unchanged);
             }
             if self.replace == Replace::No {
                 return Err(already_exists(&label));
@@ -152,7 +163,7 @@ impl HardLinks {
         let target = FileTarget { path: label, directory: Some(Arc::clone(folder)), replace: self.replace };
         let of = Spot { directory: Some(from), name: first_name.into() };
         Temporary::link(target, &of)?.publish()?;
-        Ok(Outcome::Linked)
+        Ok(Linking::Made)
     }
 
     fn below(&self, path: &Path) -> PathBuf {
@@ -167,6 +178,17 @@ impl HardLinks {
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Linking {
+    /// What it counts as.
+    pub(super) fn outcome(self) -> Outcome {
+        match self {
+            Self::Made => Outcome::Linked,
+            Self::Unchanged => Outcome::Unchanged,
+            Self::Deferred => Outcome::Deferred,
+        }
     }
 }
 

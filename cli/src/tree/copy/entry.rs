@@ -58,7 +58,7 @@ impl<C: Convert> Worker<'_, C> {
         let stat = found.stat().map_err(|error| cannot_open(error.into()))?;
         let writing = match self.links.claim(&stat, &into, &name)? {
             Claim::Write(writing) => writing,
-            Claim::Done(outcome) => return Ok(outcome),
+            Claim::Done(linking) => return Ok(linking.outcome()),
         };
         if let Some(there) = there.filter(|there| self.is_current(&stat, there)) {
             update_attributes(&stat, &there, &into, &name).map_err(|error| cannot_write(&label, error.into()))?;
