@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::{Builder, Runtime};
 use waxseal_container::{CHUNK_LEN, Filling, Header, Sealer};
-use waxseal_envelope::{Envelope, EnvelopeError, NewContainer, OpenedBy, Reading};
+use waxseal_envelope::{Envelope, EnvelopeError, NewContainer, Reading};
 use waxseal_key_service::{ErrorCode, KeyArn, KeyId, KeyReference, KeyService, Provider};
 use waxseal_kms_local::Passphrase;
 
@@ -184,11 +184,6 @@ impl<'a> Session<'a> {
     /// Has a prepared container's data key decrypted.
     pub(crate) fn fill(&self, header: Header, reading: &Reading) -> Result<(Filling, KeyArn), EnvelopeError> {
         self.wait(self.envelope.fill(header, reading))
-    }
-
-    /// Has a container's data key decrypted.
-    pub(crate) fn open(&self, header: Header, reading: &Reading) -> Result<OpenedBy, EnvelopeError> {
-        self.wait(self.envelope.open(header, reading))
     }
 
     /// Runs a request. The embedded KMS answers it within the first poll, and the runtime's own waiting, which costs more
