@@ -63,7 +63,7 @@ fn files_are_made_and_opened_by_a_key_store_at_a_unix_socket() {
     by_variable("").fails_with(8).says("there is no key store here");
     let won = there.command(&["cat", "plain.wax"]).env("WAXSEAL_KMS", "unix:/nowhere").output().unwrap();
     Run::from(won).succeeds_silently();
-    there.run(&["encrypt", "-k", "alias/nobody", "plain"]).fails_with(8).says("NotFoundException");
+    there.run(&["encrypt", "-f", "-k", "alias/nobody", "plain"]).fails_with(8).says("NotFoundException");
     owner.run(["kms", "lock"]).succeeds_silently();
     there.run(&["cat", "plain.wax"]).fails_with(9).says("KeyUnavailableException");
     owner.run(["kms", "unlock"]).succeeds_silently();

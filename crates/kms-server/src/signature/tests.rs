@@ -95,7 +95,7 @@ fn a_signed_request_is_its_signer_s_and_its_scope_s() {
     let world = World::new();
     let caller = world.verify(world.signed_at(world.now)).unwrap();
     assert_eq!(caller.region.as_str(), "eu-west-1");
-    assert_eq!(caller.name(), "somebody");
+    assert_eq!(caller.name, "somebody");
 }
 
 #[test]
