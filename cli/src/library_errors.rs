@@ -42,6 +42,7 @@ pub(crate) fn container(error: &ContainerError, input: &Path, output: &Path) -> 
         ContainerError::TooManyKeys { .. } => {
             CliError::usage(error.to_string()).hint("use fewer keys, or a shorter encryption context")
         }
+        ContainerError::NoKeys => CliError::usage(error.to_string()),
         ContainerError::InputShrank { .. } => of_input(Class::Input)
             .hint("try again when nothing else writes to it, or take what there is: waxseal encrypt <FILE >OUT"),
         ContainerError::TooLong => of_input(Class::Input),
@@ -93,13 +94,16 @@ pub(crate) fn envelope(error: &EnvelopeError, file: &Path) -> CliError {
         }
         EnvelopeError::KeyService { source, .. } => key_service(source),
         EnvelopeError::NoKey => CliError::usage(error.to_string()),
+        EnvelopeError::LastKey => CliError::usage(error.to_string())
+            .hint("name the keys that are to open it instead: 'waxseal rewrap --to KEY FILE'"),
         EnvelopeError::DataKeyRefused { source, .. } => {
             CliError::new(Class::Damaged, shown(&error.to_string())).caused_by(Some(source)).hint(USE_A_COPY)
         }
         EnvelopeError::InUse => CliError::new(Class::Damaged, error.to_string())
             .hint("try again when it is done; a file in a mount is done when it is closed"),
-        EnvelopeError::Lock(source) => CliError::system(Class::Output, "cannot be locked", source)
-            .hint("a container is repaired only where nobody else can write it meanwhile: copy it to a local disk"),
+        EnvelopeError::Lock(source) => CliError::system(Class::Output, "cannot be locked", source).hint(
+            "a container is changed in place only where nobody else can write it meanwhile: copy it to a local disk",
+        ),
         EnvelopeError::NotClean { .. } | EnvelopeError::LengthChanged { .. } => {
             CliError::new(Class::Damaged, shown(&error.to_string())).hint(USE_A_COPY)
         }

@@ -6,6 +6,7 @@ mod local;
 mod served;
 mod store;
 
+use std::fs::File;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
@@ -14,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::{Builder, Runtime};
 use waxseal_container::{CHUNK_LEN, Filling, Header, Sealer};
-use waxseal_envelope::{Envelope, EnvelopeError, NewContainer, Reading};
+use waxseal_envelope::{Envelope, EnvelopeError, NewContainer, Reading, Rewrap, Rewrapped};
 use waxseal_key_service::{ErrorCode, KeyArn, KeyId, KeyReference, KeyService, Provider};
 use waxseal_kms_local::Passphrase;
 
@@ -184,6 +185,11 @@ impl<'a> Session<'a> {
     /// Has a prepared container's data key decrypted.
     pub(crate) fn fill(&self, header: Header, reading: &Reading) -> Result<(Filling, KeyArn), EnvelopeError> {
         self.wait(self.envelope.fill(header, reading))
+    }
+
+    /// Gives a container other keys.
+    pub(crate) fn rewrap(&self, file: &File, rewrap: &Rewrap) -> Result<Rewrapped, EnvelopeError> {
+        self.wait(self.envelope.rewrap(file, rewrap))
     }
 
     /// Runs a request. The embedded KMS answers it within the first poll, and the runtime's own waiting, which costs more

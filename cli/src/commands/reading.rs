@@ -1,12 +1,15 @@
 //! What `decrypt`, `cat` and `verify` have in common: opening a container and reading it.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
 use waxseal_container::{Container, ContainerError, Filling, Header, Interrupted, Opened, Sink, Source, Unlocked};
-use waxseal_envelope::{CacheLimits, ContextAssertion, DataKeyCache, OpenedBy, Reading};
-use waxseal_key_service::KeyArn;
+use waxseal_envelope::{
+    CacheLimits, ContextAssertion, DataKeyCache, EnvelopeError, OpenedBy, Reading, Rewrap, Rewrapped,
+};
+use waxseal_key_service::{KeyArn, KeyReference};
 
 use crate::args::{self, Common, PassphraseOptions};
 use crate::commands::keys;
@@ -17,7 +20,7 @@ use crate::input::{Input, InputName};
 use crate::library_errors;
 use crate::output::Console;
 use crate::range::Range;
-use crate::report::{Details, FileReport};
+use crate::report::FileReport;
 use crate::session::{Missing, Reach, Session, Setup};
 use crate::shown::shown;
 use crate::stream::{CountedFile, CountedStream, RangeWriter, SinkWriter, widen};
@@ -67,6 +70,11 @@ impl<'a> Opening<'a> {
         Ok(Self { options, passphrase, home, reading, reach })
     }
 
+    /// Lets requests go as far as other keys of the command are as well.
+    pub(super) fn reaching(self, reach: Reach) -> Self {
+        Self { reach: if reach == Reach::Network { reach } else { self.reach }, ..self }
+    }
+
     /// How many requests to key services can be under way at once.
     pub(super) fn requests_at_once(&self) -> usize {
         keys::requests_at_once(self.reach, &self.options.aws)
@@ -106,6 +114,21 @@ impl Reader<'_> {
     pub(super) fn fill(&self, header: Header, path: &Path) -> Result<(Filling, KeyArn), CliError> {
         self.session.fill(header, self.keys.reading()).map_err(|error| library_errors::envelope(&error, path))
     }
+
+    /// What containers have to be, and which keys may be asked.
+    pub(super) fn reading(&self) -> &Reading {
+        self.keys.reading()
+    }
+
+    /// Finds a key.
+    pub(super) fn find(&self, key: &KeyReference) -> Result<KeyReference, CliError> {
+        self.session.find(key)
+    }
+
+    /// Gives a container other keys.
+    pub(super) fn rewrap(&self, file: &File, rewrap: &Rewrap) -> Result<Rewrapped, EnvelopeError> {
+        self.session.rewrap(file, rewrap)
+    }
 }
 
 impl OpenContainer<'_> {
@@ -124,14 +147,7 @@ impl OpenContainer<'_> {
     /// What is said of it when so many bytes of its plaintext have been read.
     pub(super) fn report(&self, plaintext_bytes: u64) -> FileReport {
         let core = self.opened.unlocked.header().core();
-        FileReport {
-            file: self.name.label().to_owned(),
-            output: None,
-            plaintext_bytes,
-            keys: vec![self.opened.key_arn.to_string()],
-            context: core.context().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-            details: Details::default(),
-        }
+        FileReport::new(self.name.label(), plaintext_bytes, [&self.opened.key_arn], core.context())
     }
 }
 

@@ -102,4 +102,21 @@ impl KeyService for LazyAws {
     ) -> Result<DataKey, KeyServiceError> {
         self.kms().await.decrypt_data_key(encrypted, context).await
     }
+
+    async fn re_encrypt_data_key(
+        &self,
+        encrypted: &EncryptedDataKey,
+        to: &KeyArn,
+        context: &EncryptionContext,
+    ) -> Result<EncryptedDataKey, KeyServiceError> {
+        self.kms().await.re_encrypt_data_key(encrypted, to, context).await
+    }
+
+    async fn is_stale(
+        &self,
+        encrypted: &EncryptedDataKey,
+        context: &EncryptionContext,
+    ) -> Result<bool, KeyServiceError> {
+        self.kms().await.is_stale(encrypted, context).await
+    }
 }

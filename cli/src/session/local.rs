@@ -96,4 +96,21 @@ impl KeyService for LazyKms {
     ) -> Result<DataKey, KeyServiceError> {
         KeyService::decrypt_data_key(self.open()?, encrypted, context).await
     }
+
+    async fn re_encrypt_data_key(
+        &self,
+        encrypted: &EncryptedDataKey,
+        to: &KeyArn,
+        context: &EncryptionContext,
+    ) -> Result<EncryptedDataKey, KeyServiceError> {
+        KeyService::re_encrypt_data_key(self.open()?, encrypted, to, context).await
+    }
+
+    async fn is_stale(
+        &self,
+        encrypted: &EncryptedDataKey,
+        context: &EncryptionContext,
+    ) -> Result<bool, KeyServiceError> {
+        KeyService::is_stale(self.open()?, encrypted, context).await
+    }
 }

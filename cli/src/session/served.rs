@@ -77,6 +77,14 @@ mod at_url {
         Ok(EncryptedDataKey { provider: Provider::Local, key_arn: own(encrypted.key_arn)?, ..encrypted })
     }
 
+    /// An encrypted data key as who speaks the protocol of AWS KMS takes it.
+    fn as_there(encrypted: &EncryptedDataKey) -> Result<EncryptedDataKey, KeyServiceError> {
+        if encrypted.provider != Provider::Local {
+            return Err(KeyServiceError::bare(ErrorCode::IncorrectKey));
+        }
+        Ok(EncryptedDataKey { provider: Provider::Aws, ..encrypted.clone() })
+    }
+
     #[async_trait]
     impl KeyService for ServedAtUrl {
         fn provider(&self) -> Provider {
@@ -120,11 +128,24 @@ mod at_url {
             encrypted: &EncryptedDataKey,
             context: &EncryptionContext,
         ) -> Result<DataKey, KeyServiceError> {
-            if encrypted.provider != Provider::Local {
-                return Err(KeyServiceError::bare(ErrorCode::IncorrectKey));
-            }
-            let there = EncryptedDataKey { provider: Provider::Aws, ..encrypted.clone() };
-            self.0.decrypt_data_key(&there, context).await
+            self.0.decrypt_data_key(&as_there(encrypted)?, context).await
+        }
+
+        async fn re_encrypt_data_key(
+            &self,
+            encrypted: &EncryptedDataKey,
+            to: &KeyArn,
+            context: &EncryptionContext,
+        ) -> Result<EncryptedDataKey, KeyServiceError> {
+            self.0.re_encrypt_data_key(&as_there(encrypted)?, to, context).await.and_then(own_encrypted)
+        }
+
+        async fn is_stale(
+            &self,
+            encrypted: &EncryptedDataKey,
+            context: &EncryptionContext,
+        ) -> Result<bool, KeyServiceError> {
+            self.0.is_stale(&as_there(encrypted)?, context).await
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The header: the first 2048 bytes of a container (SPEC.md, "Header").
 
 mod core;
+mod rewrap;
 mod slots;
 
 use std::io::Read;
@@ -11,6 +12,7 @@ use waxseal_key_service::{DataKey, EncryptedDataKey};
 
 use self::core::MAX_CORE_LEN;
 pub use self::core::{Core, FileId, MAX_CONTEXT_LEN};
+pub use self::rewrap::KeyReplacement;
 use crate::error::{ContainerError, Damage};
 use crate::geometry::HEADER_LEN;
 use crate::io::{ReadAt, read_full, read_full_at};
@@ -172,6 +174,19 @@ impl Header {
     #[must_use]
     pub fn encrypted_data_keys(&self) -> &[EncryptedDataKey] {
         &self.slots.keys
+    }
+
+    /// The encrypted data keys of the newest key slot, as claimed: those that the container is meant to have. Others are left
+    /// of a replacement that was interrupted.
+    #[must_use]
+    pub fn current_data_keys(&self) -> &[EncryptedDataKey] {
+        &self.slots.keys[..self.slots.newest]
+    }
+
+    /// Whether the last replacement of its keys came to its end: nothing is left of those before.
+    #[must_use]
+    pub fn is_rewrap_complete(&self) -> bool {
+        self.slots.is_alone
     }
 
     /// The generation of the newest key slot: 1 when the container is made, higher after keys have been replaced.

@@ -8,6 +8,8 @@
 //! A [`DataKeyCache`] opens headers and remembers them for a while; a [`Stock`] has new containers ready before they are asked
 //! for.
 //!
+//! [`Envelope::rewrap`] gives a container other keys in its place, without seeing its data key where that can be had.
+//!
 //! [`Fsck`] checks a container, repairs it and saves what is left of it.
 
 mod allowed;
@@ -19,6 +21,7 @@ mod fsck;
 mod lock;
 mod prepared;
 mod reading;
+mod rewrap;
 
 pub use allowed::{AllowedKeys, AwsAccount, AwsAccountError, LocalKeys};
 pub use data_keys::{CacheCounts, CacheLimits, DataKeyCache, Stock, StockLimits};
@@ -27,3 +30,4 @@ pub use error::EnvelopeError;
 pub use fsck::{Damaged, Finding, Fsck, Repair, Salvage};
 pub use lock::{lock_exclusive, lock_shared, unlock};
 pub use reading::{ContextAssertion, Reading};
+pub use rewrap::{Act, KeyChange, KeyName, Rewrap, Rewrapped, Selection};

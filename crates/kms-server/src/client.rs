@@ -69,6 +69,30 @@ impl ServedKms {
     }
 }
 
+impl ServedKms {
+    /// Has a data key encrypted under `to`.
+    async fn re_encrypt(
+        &self,
+        encrypted: &EncryptedDataKey,
+        to: &KeyArn,
+        context: &EncryptionContext,
+    ) -> Result<Answer, KeyServiceError> {
+        if encrypted.provider != Provider::Local {
+            return Err(KeyServiceError::bare(ErrorCode::IncorrectKey));
+        }
+        let (source, destination) = (KeyId::Arn(encrypted.key_arn.clone()), KeyId::Arn(to.clone()));
+        let blob = Base64::encode_string(&encrypted.ciphertext_blob);
+        let request = Request::about("SourceKeyId", &source, &EncryptionContext::new())
+            .with("DestinationKeyId", destination.to_string().into())
+            .with("CiphertextBlob", blob.into())
+            .with_context("SourceEncryptionContext", context)
+            .with_context("DestinationEncryptionContext", context);
+        let answer = self.ask(&destination, "ReEncrypt", request).await?;
+        answer.source_key(&source)?;
+        Ok(answer)
+    }
+}
+
 impl fmt::Debug for ServedKms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServedKms").field("path", &self.path()).finish_non_exhaustive()
@@ -83,14 +107,16 @@ struct Request {
 
 impl Request {
     fn about(member: &str, key: &KeyId, context: &EncryptionContext) -> Self {
-        let mut members = Map::new();
-        members.insert(member.to_owned(), key.to_string().into());
-        if !context.is_empty() {
-            let pairs: Map<String, Value> =
-                context.iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-            members.insert("EncryptionContext".to_owned(), pairs.into());
+        let request = Self { members: Map::new(), secret: None };
+        request.with(member, key.to_string().into()).with_context("EncryptionContext", context)
+    }
+
+    fn with_context(self, member: &str, context: &EncryptionContext) -> Self {
+        if context.is_empty() {
+            return self;
         }
-        Self { members, secret: None }
+        let pairs: Map<String, Value> = context.iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        self.with(member, pairs.into())
     }
 
     fn with(mut self, member: &str, value: Value) -> Self {
@@ -168,6 +194,24 @@ impl KeyService for ServedKms {
         let answer = self.ask(&key, "Decrypt", request).await?;
         answer.key(&key)?;
         answer.data_key()
+    }
+
+    async fn re_encrypt_data_key(
+        &self,
+        encrypted: &EncryptedDataKey,
+        to: &KeyArn,
+        context: &EncryptionContext,
+    ) -> Result<EncryptedDataKey, KeyServiceError> {
+        self.re_encrypt(encrypted, to, context).await?.encrypted_data_key(&KeyId::Arn(to.clone()))
+    }
+
+    /// The answer to a ReEncrypt under its own key names both versions.
+    async fn is_stale(
+        &self,
+        encrypted: &EncryptedDataKey,
+        context: &EncryptionContext,
+    ) -> Result<bool, KeyServiceError> {
+        self.re_encrypt(encrypted, &encrypted.key_arn, context).await?.is_renewed()
     }
 }
 

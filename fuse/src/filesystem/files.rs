@@ -42,8 +42,10 @@ impl Filesystem {
         if access.write || flags.contains(OFlags::TRUNC) {
             self.writable()?;
         }
-        // A prepared container may be written, and not read: there is nothing in it.
-        let prepared = if access.write && !access.read { Prepared::Fill } else { Prepared::Refuse };
+        // A prepared container may be written, and not read: there is nothing in it. Who appends to it believes that there is
+        // something, and may have been shown a filled container that was made to look prepared.
+        let only_writes = access.write && !access.read && !flags.contains(OFlags::APPEND);
+        let prepared = if only_writes { Prepared::Fill } else { Prepared::Refuse };
         let (file, keep_cache) = self.open_or_fill(node, prepared).await?;
         if access.write || flags.contains(OFlags::TRUNC) {
             file.claim()?;

@@ -22,7 +22,7 @@ fn a_prepared_container_can_be_written_and_not_read() {
     for left in [0, 10_000] {
         let vault = Vault::new();
         prepare(&vault, "p.wax", left);
-        for flags in [OFlags::RDONLY, OFlags::RDWR] {
+        for flags in [OFlags::RDONLY, OFlags::RDWR, OFlags::WRONLY | OFlags::APPEND] {
             assert_eq!(vault.open("p", flags).map(|_| ()), Err(Errno::NODATA));
         }
         let handle = vault.open("p", OFlags::WRONLY).unwrap().handle;

@@ -243,4 +243,21 @@ impl KeyService for Watched {
         self.answer().await?;
         KeyService::decrypt_data_key(&self.kms, encrypted, context).await
     }
+
+    async fn re_encrypt_data_key(
+        &self,
+        encrypted: &EncryptedDataKey,
+        to: &KeyArn,
+        context: &EncryptionContext,
+    ) -> Result<EncryptedDataKey, KeyServiceError> {
+        KeyService::re_encrypt_data_key(&self.kms, encrypted, to, context).await
+    }
+
+    async fn is_stale(
+        &self,
+        encrypted: &EncryptedDataKey,
+        context: &EncryptionContext,
+    ) -> Result<bool, KeyServiceError> {
+        KeyService::is_stale(&self.kms, encrypted, context).await
+    }
 }

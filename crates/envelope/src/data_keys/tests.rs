@@ -94,6 +94,23 @@ impl KeyService for Counting {
         self.answer().await?;
         KeyService::decrypt_data_key(&self.kms, encrypted, context).await
     }
+
+    async fn re_encrypt_data_key(
+        &self,
+        encrypted: &EncryptedDataKey,
+        to: &KeyArn,
+        context: &EncryptionContext,
+    ) -> Result<EncryptedDataKey, KeyServiceError> {
+        KeyService::re_encrypt_data_key(&self.kms, encrypted, to, context).await
+    }
+
+    async fn is_stale(
+        &self,
+        encrypted: &EncryptedDataKey,
+        context: &EncryptionContext,
+    ) -> Result<bool, KeyServiceError> {
+        KeyService::is_stale(&self.kms, encrypted, context).await
+    }
 }
 
 struct World {

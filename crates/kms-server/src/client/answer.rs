@@ -22,6 +22,12 @@ struct Members<'a> {
     #[serde(borrow)]
     key_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
+    source_key_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    source_key_material_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    destination_key_material_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     plaintext: Option<&'a str>,
     #[serde(borrow)]
     ciphertext_blob: Option<Cow<'a, str>>,
@@ -50,6 +56,18 @@ impl Answer {
     /// The key that the answer is about, if it is the one that was asked for.
     pub(super) fn key(&self, asked: &KeyId) -> Result<KeyArn, KeyServiceError> {
         is_asked(asked, self.members()?.key_id.as_deref())
+    }
+
+    /// The key that a data key was under before, if it is the one that was named.
+    pub(super) fn source_key(&self, asked: &KeyId) -> Result<KeyArn, KeyServiceError> {
+        is_asked(asked, self.members()?.source_key_id.as_deref())
+    }
+
+    /// Whether another version of a key's material has encrypted than the one that decrypted.
+    pub(super) fn is_renewed(&self) -> Result<bool, KeyServiceError> {
+        let members = self.members()?;
+        let materials = members.source_key_material_id.zip(members.destination_key_material_id);
+        materials.map(|(source, destination)| source != destination).ok_or_else(|| wrong("names no key material"))
     }
 
     /// The key that was described.
@@ -139,5 +157,15 @@ mod tests {
             assert!(answer(&with_key).encrypted_data_key(&ARN.parse().unwrap()).is_err(), "{members}");
         }
         assert!(Answer::read(Zeroizing::new(b"<html>".to_vec())).is_err());
+    }
+
+    #[test]
+    fn a_key_was_renewed_if_its_material_is_another_one() {
+        let renewed = |source: &str, destination: &str| {
+            answer(&format!("\"SourceKeyMaterialId\":\"{source}\",\"DestinationKeyMaterialId\":\"{destination}\""))
+                .is_renewed()
+        };
+        assert!(!renewed("a", "a").unwrap() && renewed("a", "b").unwrap());
+        assert!(answer("\"SourceKeyMaterialId\":\"a\"").is_renewed().is_err());
     }
 }
