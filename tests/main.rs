@@ -25,6 +25,7 @@ mod process;
 mod ranges;
 mod recovery;
 mod refusals;
+mod rewrap;
 mod round_trip;
 mod serve;
 mod streams;

@@ -161,6 +161,12 @@ impl Run {
         std::str::from_utf8(&self.stdout).unwrap()
     }
 
+    /// Standard output as one JSON value.
+    #[track_caller]
+    pub(crate) fn json_text(&self) -> Value {
+        serde_json::from_str(self.text()).unwrap()
+    }
+
     /// The JSON objects on standard output, one a line.
     pub(crate) fn json(&self) -> Vec<Value> {
         json_lines(self.text())
@@ -262,6 +268,12 @@ pub(crate) fn needed(name: &str) -> Option<PathBuf> {
         skipped(&format!("{name} is not installed"));
     }
     found
+}
+
+/// How much longer than usual the random tests are to be.
+pub(crate) fn scale() -> u64 {
+    let asked = std::env::var("WAXSEAL_TEST_SCALE").ok();
+    asked.map_or(1, |text| text.parse().expect("WAXSEAL_TEST_SCALE is a whole number"))
 }
 
 /// Both suites by name.

@@ -14,6 +14,7 @@ mod lock;
 mod mount;
 mod prepare;
 mod reading;
+mod rewrap;
 mod seal;
 mod serve;
 mod status;
@@ -52,6 +53,10 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
         Command::Prepare(args) => {
             descriptors::make_room(args.files.len());
             guarded(|| prepare::run(common, &args, console))
+        }
+        Command::Rewrap(args) => {
+            descriptors::make_room(args.files.len());
+            guarded(|| rewrap::run(common, &args, console))
         }
         Command::Doctor(args) => guarded(|| doctor::run(common, &args, console)),
         Command::Cat(args) => guarded(|| cat::run(common, &args, console)),

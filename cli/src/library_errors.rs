@@ -42,6 +42,7 @@ pub(crate) fn container(error: &ContainerError, input: &Path, output: &Path) -> 
         ContainerError::TooManyKeys { .. } => {
             CliError::usage(error.to_string()).hint("use fewer keys, or a shorter encryption context")
         }
+        ContainerError::NoKeys => CliError::usage(error.to_string()),
         ContainerError::InputShrank { .. } => of_input(Class::Input)
             .hint("try again when nothing else writes to it, or take what there is: waxseal encrypt <FILE >OUT"),
         ContainerError::TooLong => of_input(Class::Input),
@@ -93,13 +94,16 @@ pub(crate) fn envelope(error: &EnvelopeError, file: &Path) -> CliError {
         }
         EnvelopeError::KeyService { source, .. } => key_service(source),
         EnvelopeError::NoKey => CliError::usage(error.to_string()),
+        EnvelopeError::LastKey => CliError::usage(error.to_string())
+            .hint("name the keys that are to open it instead: 'waxseal rewrap --to KEY FILE'"),
         EnvelopeError::DataKeyRefused { source, .. } => {
             CliError::new(Class::Damaged, shown(&error.to_string())).caused_by(Some(source)).hint(USE_A_COPY)
         }
         EnvelopeError::InUse => CliError::new(Class::Damaged, error.to_string())
             .hint("try again when it is done; a file in a mount is done when it is closed"),
-        EnvelopeError::Lock(source) => CliError::system(Class::Output, "cannot be locked", source)
-            .hint("a container is repaired only where nobody else can write it meanwhile: copy it to a local disk"),
+        EnvelopeError::Lock(source) => CliError::system(Class::Output, "cannot be locked", source).hint(
+            "a container is changed in place only where nobody else can write it meanwhile: copy it to a local disk",
+        ),
         EnvelopeError::NotClean { .. } | EnvelopeError::LengthChanged { .. } => {
             CliError::new(Class::Damaged, shown(&error.to_string())).hint(USE_A_COPY)
         }
@@ -183,7 +187,7 @@ fn made_by_another_store(key_arn: &KeyArn) -> CliError {
 /// An error of the embedded KMS's store, or of a backup of it.
 pub(crate) fn store(error: &StoreError) -> CliError {
     // A typed passphrase that could not be had explains itself.
-    if let StoreError::Passphrase { source, .. } = error
+    if let StoreError::Passphrase { source, .. } | StoreError::KeyService { source, .. } = error
         && let Some(own) = source.downcast_ref::<CliError>()
     {
         return own.clone();
@@ -272,6 +276,7 @@ fn describe(error: &StoreError) -> (Class, Option<&Path>, Option<&'static str>) 
         StoreError::DirectoryUnsafe { path, .. } => (KeyRefused, Some(path), Some("chmod 700 it")),
         StoreError::WrongPassphrase { path } => (KeyRefused, Some(path), None),
         StoreError::Passphrase { path, .. } => (KeyRefused, Some(path), None),
+        StoreError::KeyService { path, .. } => (KeyRefused, Some(path), None),
         StoreError::PassphraseLength { .. } => (KeyRefused, None, None),
         StoreError::OutOfMemory { path, .. } => (KeyUnavailable, Some(path), None),
         StoreError::NotABackup { path } | StoreError::BackupTruncated { path, .. } => {

@@ -58,6 +58,8 @@ struct Told {
     /// Requests that are under way, and the most that ever were.
     under_way: usize,
     most_under_way: usize,
+    /// The operations that the caller may ask for; none stands for all.
+    allowed: Option<Vec<String>>,
     /// No request is answered until so many are under way at once.
     until: usize,
 }
@@ -110,6 +112,12 @@ impl Server {
     /// Spoils all requests from now on, or none any more.
     pub(crate) fn always(&self, fault: Option<Fault>) {
         self.told(|told| told.always = fault);
+    }
+
+    /// Refuses all operations but these from now on, as a policy does.
+    pub(crate) fn allow_only(&self, operations: &[&str]) {
+        let operations = operations.iter().map(|operation| (*operation).to_owned()).collect();
+        self.told(|told| told.allowed = Some(operations));
     }
 
     /// Answers nothing until so many requests are under way at once.
@@ -200,7 +208,11 @@ impl State {
 
     fn perform(&self, request: &Request) -> (u16, String) {
         let asked: Value = serde_json::from_slice(&request.body).unwrap();
-        let asked = asked["KeyId"].as_str().filter(|key| key.contains(":key/mrk-"));
+        if self.told.lock().unwrap().allowed.as_ref().is_some_and(|allowed| !allowed.contains(&request.operation)) {
+            let message = format!("not authorized to perform kms:{}", request.operation);
+            return (400, json!({ "__type": "AccessDeniedException", "message": message }).to_string());
+        }
+        let asked = asked["KeyId"].as_str().or(asked["SourceKeyId"].as_str()).filter(|key| key.contains(":key/mrk-"));
         let (region, body) = match asked {
             None => (request.region.clone(), request.body.clone()),
             Some(key) if self.told.lock().unwrap().multi_region.contains(&request.region) => {

@@ -8,6 +8,11 @@ pub(super) fn hint(error: &KeyServiceError) -> Option<String> {
     let call = std::error::Error::source(error)?.downcast_ref::<Call>()?;
     let Call { operation, key, region, .. } = call;
     let text = match error.code() {
+        ErrorCode::AccessDenied if *operation == "ReEncrypt" => {
+            "the caller needs kms:ReEncryptFrom on the old key and kms:ReEncryptTo on the new one, in its own policy or by \
+             the keys'"
+                .to_owned()
+        }
         ErrorCode::AccessDenied => format!(
             "the caller needs kms:{operation} on this key, in its own policy or by the key's ('waxseal doctor -k {}' \
              says what is allowed)",

@@ -47,7 +47,7 @@ impl LazyAws {
         Self { options, connected: OnceCell::new(), resolved: Mutex::default() }
     }
 
-    async fn kms(&self) -> &AwsKms {
+    pub(super) async fn kms(&self) -> &AwsKms {
         self.connected.get_or_init(|| AwsKms::connect(self.options.clone())).await
     }
 }
@@ -101,5 +101,22 @@ impl KeyService for LazyAws {
         context: &EncryptionContext,
     ) -> Result<DataKey, KeyServiceError> {
         self.kms().await.decrypt_data_key(encrypted, context).await
+    }
+
+    async fn re_encrypt_data_key(
+        &self,
+        encrypted: &EncryptedDataKey,
+        to: &KeyArn,
+        context: &EncryptionContext,
+    ) -> Result<EncryptedDataKey, KeyServiceError> {
+        self.kms().await.re_encrypt_data_key(encrypted, to, context).await
+    }
+
+    async fn is_stale(
+        &self,
+        encrypted: &EncryptedDataKey,
+        context: &EncryptionContext,
+    ) -> Result<bool, KeyServiceError> {
+        self.kms().await.is_stale(encrypted, context).await
     }
 }

@@ -52,6 +52,9 @@ pub enum ContainerError {
         /// Bytes of both slots together.
         available: usize,
     },
+    /// A container was to be left without an encrypted data key: nothing would open it.
+    #[error("no encrypted data key would be left")]
+    NoKeys,
     /// The input ended before the length that it had when it was opened.
     #[error("the input shrank from {expected} to {found} bytes while it was being read")]
     InputShrank {

@@ -1,6 +1,7 @@
 //! The header: the first 2048 bytes of a container (SPEC.md, "Header").
 
 mod core;
+mod rewrap;
 mod slots;
 
 use std::io::Read;
@@ -11,9 +12,10 @@ use waxseal_key_service::{DataKey, EncryptedDataKey};
 
 use self::core::MAX_CORE_LEN;
 pub use self::core::{Core, FileId, MAX_CONTEXT_LEN};
+pub use self::rewrap::KeyReplacement;
 use crate::error::{ContainerError, Damage};
 use crate::geometry::HEADER_LEN;
-use crate::io::read_full;
+use crate::io::{ReadAt, read_full, read_full_at};
 use crate::keys::{ContentKeys, KeySchedule};
 
 /// The first 8 bytes of every container. The first is no text in any encoding, so no text file is taken for one.
@@ -41,7 +43,9 @@ pub enum State {
 }
 
 /// A parsed header. Until [`Header::unlock`] has verified the tag, everything in it is a claim.
-#[derive(Clone, Debug)]
+///
+/// Two headers are equal if every byte that means something is.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     preamble: [u8; PREAMBLE_LEN],
     tag: [u8; TAG_LEN],
@@ -59,6 +63,16 @@ impl Header {
     pub fn read_from(input: &mut (impl Read + ?Sized)) -> Result<Self, ContainerError> {
         let mut bytes = [0; HEADER_LEN];
         let length = read_full(input, &mut bytes).map_err(ContainerError::Read)?;
+        Self::parse(&bytes[..length])
+    }
+
+    /// Reads a header from the beginning of a file, by position.
+    ///
+    /// # Errors
+    /// As [`Header::read_from`].
+    pub fn read_at(file: &(impl ReadAt + ?Sized)) -> Result<Self, ContainerError> {
+        let mut bytes = [0; HEADER_LEN];
+        let length = read_full_at(file, &mut bytes, 0).map_err(ContainerError::Read)?;
         Self::parse(&bytes[..length])
     }
 
@@ -160,6 +174,19 @@ impl Header {
     #[must_use]
     pub fn encrypted_data_keys(&self) -> &[EncryptedDataKey] {
         &self.slots.keys
+    }
+
+    /// The encrypted data keys of the newest key slot, as claimed: those that the container is meant to have. Others are left
+    /// of a replacement that was interrupted.
+    #[must_use]
+    pub fn current_data_keys(&self) -> &[EncryptedDataKey] {
+        &self.slots.keys[..self.slots.newest]
+    }
+
+    /// Whether the last replacement of its keys came to its end: nothing is left of those before.
+    #[must_use]
+    pub fn is_rewrap_complete(&self) -> bool {
+        self.slots.is_alone
     }
 
     /// The generation of the newest key slot: 1 when the container is made, higher after keys have been replaced.

@@ -12,6 +12,7 @@ mod full;
 mod hostile;
 mod in_place;
 mod prepared;
+mod rewrap;
 mod round_trips;
 mod surveys;
 mod tampering;

@@ -25,7 +25,7 @@ pub(crate) async fn candidates<'a>(
     for key in allowed.named(provider) {
         // A store's ids are its own: what has this id in the container is what is meant.
         if let (Provider::Local, KeyId::Id(id)) = (provider, key) {
-            named.extend(own.iter().map(|own| &own.key_arn).find(|arn| arn.key_id() == id).cloned());
+            named.extend(own.iter().map(|own| &own.key_arn).filter(|arn| arn.key_id() == id).cloned());
             continue;
         }
         match resolve(service, key).await {

@@ -32,8 +32,16 @@ pub struct NewContainer {
     pub created: Option<u64>,
 }
 
+impl NewContainer {
+    /// A container for these keys, without a context, in the default suite, that does not say when it was made.
+    #[must_use]
+    pub fn new(keys: Vec<KeyReference>) -> Self {
+        Self { keys, context: EncryptionContext::new(), suite: Suite::default(), created: None }
+    }
+}
+
 /// An opened header, and the key that opened it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct OpenedBy {
     /// The header, with the keys to the content.
     pub unlocked: Unlocked,
@@ -135,6 +143,11 @@ impl Envelope {
         self.services.iter().find(|service| service.provider() == provider)
     }
 
+    /// All of them, in the order in which they are asked.
+    pub(crate) fn services(&self) -> &[Arc<dyn KeyService>] {
+        &self.services
+    }
+
     pub(crate) fn service_of(&self, key: &KeyReference) -> Result<&Arc<dyn KeyService>, EnvelopeError> {
         self.service(key.provider).ok_or_else(|| refused(key, not_configured(key.provider)))
     }
@@ -146,7 +159,7 @@ impl std::fmt::Debug for Envelope {
     }
 }
 
-fn not_configured(provider: Provider) -> KeyServiceError {
+pub(crate) fn not_configured(provider: Provider) -> KeyServiceError {
     KeyServiceError::new(ErrorCode::NotFound, format!("no key service of kind {provider} is set up here"))
 }
 
@@ -156,7 +169,7 @@ pub(crate) fn refused(key: &KeyReference, source: KeyServiceError) -> EnvelopeEr
 
 /// The one refusal that is worth knowing: one that may pass, else the first. That a store lacks the only key it was asked
 /// for says less than that there are keys which nobody was asked for.
-fn reported(mut refusals: Vec<EnvelopeError>, header: &Header, tried: usize) -> EnvelopeError {
+pub(crate) fn reported(mut refusals: Vec<EnvelopeError>, header: &Header, tried: usize) -> EnvelopeError {
     let keys = header.encrypted_data_keys();
     let is_elsewhere = |error: &EnvelopeError| match error {
         EnvelopeError::KeyService { source, .. } => source.code() == ErrorCode::NotFound,
@@ -174,7 +187,7 @@ fn reported(mut refusals: Vec<EnvelopeError>, header: &Header, tried: usize) -> 
     refusals.swap_remove(passing.unwrap_or(0))
 }
 
-fn decrypt_refused(encrypted: &EncryptedDataKey, source: KeyServiceError) -> EnvelopeError {
+pub(crate) fn decrypt_refused(encrypted: &EncryptedDataKey, source: KeyServiceError) -> EnvelopeError {
     let key = encrypted.key_arn.clone();
     match source.code() {
         // The blob and the context, which holds the file id, are both from the header.

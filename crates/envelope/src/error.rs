@@ -33,6 +33,9 @@ pub enum EnvelopeError {
     /// A prepared container was to be made for several keys.
     #[error("a prepared container is made for one key: nobody here sees the data key that another one would encrypt")]
     PreparedForOne,
+    /// The last keys of a container were to be taken away.
+    #[error("no key would be left that opens it")]
+    LastKey,
     /// None of the container's keys may be used: each belongs to another service or is not among those allowed.
     #[error("none of its keys may be used: {}", list(.keys))]
     NoUsableKey {

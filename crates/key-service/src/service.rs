@@ -75,4 +75,31 @@ pub trait KeyService: Send + Sync {
         encrypted: &EncryptedDataKey,
         context: &EncryptionContext,
     ) -> Result<DataKey, KeyServiceError>;
+
+    /// Has a data key encrypted under another key of the same service and region, without showing it to anybody here
+    /// (<https://docs.aws.amazon.com/kms/latest/APIReference/API_ReEncrypt.html>). The context stays.
+    ///
+    /// The key that it is encrypted under is always named, and `to` may be the same key: its newest version encrypts then. A
+    /// multi-Region key is asked for in the region of `to`.
+    ///
+    /// # Errors
+    /// As [`KeyService::decrypt_data_key`] for the one key and as [`KeyService::generate_data_key`] for the other; they are of
+    /// two regions.
+    async fn re_encrypt_data_key(
+        &self,
+        encrypted: &EncryptedDataKey,
+        to: &KeyArn,
+        context: &EncryptionContext,
+    ) -> Result<EncryptedDataKey, KeyServiceError>;
+
+    /// Whether a data key is encrypted under an older version of its KMS key than the one that encrypts now
+    /// (<https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html>). The data key is not shown.
+    ///
+    /// # Errors
+    /// As [`KeyService::re_encrypt_data_key`]; the service does not tell versions apart (`UnsupportedOperationException`).
+    async fn is_stale(
+        &self,
+        encrypted: &EncryptedDataKey,
+        context: &EncryptionContext,
+    ) -> Result<bool, KeyServiceError>;
 }

@@ -112,6 +112,25 @@ impl KeyService for AwsKms {
         }
         self.decrypt_under(encrypted.key_arn.clone(), encrypted, context).await
     }
+
+    /// Both keys are asked for in the region of `to`.
+    async fn re_encrypt_data_key(
+        &self,
+        encrypted: &EncryptedDataKey,
+        to: &KeyArn,
+        context: &EncryptionContext,
+    ) -> Result<EncryptedDataKey, KeyServiceError> {
+        Ok(self.re_encrypt(encrypted, to, context).await?.encrypted)
+    }
+
+    /// A ciphertext of AWS KMS says nothing, but the answer to a ReEncrypt under its own key names both versions.
+    async fn is_stale(
+        &self,
+        encrypted: &EncryptedDataKey,
+        context: &EncryptionContext,
+    ) -> Result<bool, KeyServiceError> {
+        self.re_encrypt(encrypted, &encrypted.key_arn, context).await?.is_renewed()
+    }
 }
 
 impl AwsKms {

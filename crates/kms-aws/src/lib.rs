@@ -15,6 +15,7 @@ mod limits;
 mod options;
 mod pass_through;
 mod permission;
+mod re_encrypt;
 mod refusal;
 mod transport;
 

@@ -25,52 +25,106 @@ const CONTINUES: u8 = 2;
 pub(crate) struct KeySlots {
     /// The encrypted data keys, those of the newer slot first.
     pub(crate) keys: Vec<EncryptedDataKey>,
+    /// How many of them, from the first on, are of the newest slot.
+    pub(crate) newest: usize,
     /// The generation of the newest slot.
     pub(crate) generation: u32,
+    /// Where the newest slot is.
+    pub(crate) place: Place,
+    /// Whether there is nothing at all beside the newest slot, neither older keys nor torn ones.
+    pub(crate) is_alone: bool,
+}
+
+/// Where a set of keys lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In slot A, mode 1.
+    A,
+    /// In slot B, mode 1.
+    B,
+    /// From A on through B, mode 2.
+    Both,
+}
+
+impl Place {
+    /// Its bytes in a slot area of so many bytes.
+    pub(super) fn range(self, area_len: usize) -> std::ops::Range<usize> {
+        match self {
+            Self::A => 0..area_len / 2,
+            Self::B => area_len / 2..area_len,
+            Self::Both => 0..area_len,
+        }
+    }
 }
 
 /// Writes `keys` as generation 1 into the slot area, which is zero before: into slot A, or across both.
 pub(crate) fn encode(keys: &[EncryptedDataKey], area: &mut [u8]) -> Result<(), ContainerError> {
-    let payload = cbor::encode(&Value::Array(keys.iter().map(key_value).collect()));
-    let available = area.len() - SLOT_HEADER_LEN;
-    let (count, length) = match (u8::try_from(keys.len()), u16::try_from(payload.len())) {
-        (Ok(count), Ok(length)) if payload.len() <= available => (count, length),
-        _ => return Err(ContainerError::TooManyKeys { keys: keys.len(), needed: payload.len(), available }),
-    };
-    let mode = if SLOT_HEADER_LEN + payload.len() <= area.len() / 2 { ALONE } else { CONTINUES };
-    area[..4].copy_from_slice(&1u32.to_le_bytes());
-    area[4..6].copy_from_slice(&length.to_le_bytes());
-    area[6] = mode;
-    area[7] = count;
-    let sum = checksum(&area[..CHECKED_LEN], &payload);
-    area[CHECKED_LEN..SLOT_HEADER_LEN].copy_from_slice(&sum);
-    area[SLOT_HEADER_LEN..SLOT_HEADER_LEN + payload.len()].copy_from_slice(&payload);
+    Payload::new(keys, area.len())?.lay_out(1, area);
     Ok(())
+}
+
+/// A set of keys that fits a slot area.
+#[derive(Debug)]
+pub(super) struct Payload {
+    bytes: Vec<u8>,
+    length: u16,
+    count: u8,
+    /// Whether it fits one slot.
+    pub(super) fits_one: bool,
+}
+
+impl Payload {
+    /// Encodes the keys for a slot area of so many bytes.
+    pub(super) fn new(keys: &[EncryptedDataKey], area_len: usize) -> Result<Self, ContainerError> {
+        let bytes = cbor::encode(&Value::Array(keys.iter().map(key_value).collect()));
+        let available = area_len - SLOT_HEADER_LEN;
+        match (u8::try_from(keys.len()), u16::try_from(bytes.len())) {
+            (Ok(count), Ok(length)) if bytes.len() <= available => {
+                let fits_one = SLOT_HEADER_LEN + bytes.len() <= area_len / 2;
+                Ok(Self { bytes, length, count, fits_one })
+            }
+            _ => Err(ContainerError::TooManyKeys { keys: keys.len(), needed: bytes.len(), available }),
+        }
+    }
+
+    /// Writes it with a generation into `place`, a slot or both of them, which is zero before.
+    pub(super) fn lay_out(&self, generation: u32, place: &mut [u8]) {
+        place[..4].copy_from_slice(&generation.to_le_bytes());
+        place[4..6].copy_from_slice(&self.length.to_le_bytes());
+        place[6] = if self.fits_one { ALONE } else { CONTINUES };
+        place[7] = self.count;
+        let sum = checksum(&place[..CHECKED_LEN], &self.bytes);
+        place[CHECKED_LEN..SLOT_HEADER_LEN].copy_from_slice(&sum);
+        place[SLOT_HEADER_LEN..SLOT_HEADER_LEN + self.bytes.len()].copy_from_slice(&self.bytes);
+    }
 }
 
 /// Reads the slot area. One usable slot is enough: the other may be torn by a crash of whoever replaced keys.
 pub(crate) fn decode(area: &[u8]) -> Result<KeySlots, String> {
     let (a, b) = area.split_at(area.len() / 2);
     let slots = match decode_slot(area, CONTINUES) {
-        Ok(Some(both)) => vec![Ok(Some(both))],
-        _ => vec![decode_slot(a, ALONE), decode_slot(b, ALONE)],
+        Ok(Some(both)) => vec![(Place::Both, Ok(Some(both)))],
+        _ => vec![(Place::A, decode_slot(a, ALONE)), (Place::B, decode_slot(b, ALONE))],
     };
+    let is_alone = slots.iter().filter(|(_, slot)| !matches!(slot, Ok(None))).count() == 1;
     let mut usable = Vec::new();
     let mut reason = "both are empty".to_owned();
-    for slot in slots {
+    for (place, slot) in slots {
         match slot {
-            Ok(Some(slot)) => usable.push(slot),
+            Ok(Some((generation, keys))) => usable.push((generation, place, keys)),
             Ok(None) => {}
             Err(why) => reason = why,
         }
     }
-    usable.sort_by_key(|slot: &KeySlots| std::cmp::Reverse(slot.generation));
-    let generation = usable.first().ok_or(reason)?.generation;
-    Ok(KeySlots { generation, keys: usable.into_iter().flat_map(|slot| slot.keys).collect() })
+    usable.sort_by_key(|(generation, ..)| std::cmp::Reverse(*generation));
+    let (generation, place, keys) = usable.first().ok_or(reason)?;
+    let (generation, place, newest) = (*generation, *place, keys.len());
+    let keys = usable.into_iter().flat_map(|(_, _, keys)| keys).collect();
+    Ok(KeySlots { keys, newest, generation, place, is_alone })
 }
 
-/// Reads one slot, or the two as one where the mode says so; an all-zero slot is empty.
-fn decode_slot(slot: &[u8], mode: u8) -> Result<Option<KeySlots>, String> {
+/// Reads one slot, or the two as one where the mode says so: its generation and its keys. An all-zero slot is empty.
+fn decode_slot(slot: &[u8], mode: u8) -> Result<Option<(u32, Vec<EncryptedDataKey>)>, String> {
     if slot.iter().all(|byte| *byte == 0) {
         return Ok(None);
     }
@@ -93,7 +147,7 @@ fn decode_slot(slot: &[u8], mode: u8) -> Result<Option<KeySlots>, String> {
         return Err("the number of keys is not the one announced".to_owned());
     }
     let keys = items.into_iter().map(key_from).collect::<Result<_, _>>()?;
-    Ok(Some(KeySlots { keys, generation }))
+    Ok(Some((generation, keys)))
 }
 
 fn checksum(header: &[u8], payload: &[u8]) -> [u8; 8] {

@@ -2,7 +2,7 @@
 
 use waxseal_key_service::EncryptionContext;
 
-use super::simulator::{Choices, Event, RecordingFile, apply};
+use super::simulator::{RecordingFile, cuts};
 use super::support::*;
 use crate::{CHUNK_LEN, ContainerError, Core, Damage, Header, Interrupted, Source, State, Suite, file_size};
 
@@ -83,24 +83,6 @@ fn nothing_is_filled_twice_and_what_is_cut_is_not_filled() {
     let damage = fill(&short, b"x").unwrap_err();
     assert!(matches!(damage, ContainerError::Damaged { offset: 4000, damage: Damage::Truncated { .. } }), "{damage}");
     assert_eq!(short.bytes().len(), 4000);
-}
-
-/// Every state that a kill or a power cut can leave amid a filling.
-fn cuts(base: &[u8], events: &[Event]) -> Vec<Vec<u8>> {
-    let (mut states, mut now, mut durable, mut since) = (vec![base.to_vec()], base.to_vec(), base.to_vec(), 0);
-    for (at, event) in events.iter().enumerate() {
-        apply(&mut now, event);
-        states.push(now.clone());
-        if matches!(event, Event::Barrier) || at + 1 == events.len() {
-            let choices = Choices::new(&durable, &events[since..=at]);
-            let count = choices.count();
-            // All where they are few; else every one that differs in one page, and some in between.
-            let step = (count / 300).max(1);
-            states.extend((0..count).step_by(usize::try_from(step).unwrap()).map(|number| choices.state(number)));
-            (durable, since) = (now.clone(), at + 1);
-        }
-    }
-    states
 }
 
 #[test]

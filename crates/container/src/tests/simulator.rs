@@ -185,6 +185,24 @@ pub(super) fn apply(image: &mut Vec<u8>, event: &Event) {
     }
 }
 
+/// Every state that a kill or a power cut can leave amid these events, on what was on disk before.
+pub(super) fn cuts(base: &[u8], events: &[Event]) -> Vec<Vec<u8>> {
+    let (mut states, mut now, mut durable, mut since) = (vec![base.to_vec()], base.to_vec(), base.to_vec(), 0);
+    for (at, event) in events.iter().enumerate() {
+        apply(&mut now, event);
+        states.push(now.clone());
+        if matches!(event, Event::Barrier) || at + 1 == events.len() {
+            let choices = Choices::new(&durable, &events[since..=at]);
+            let count = choices.count();
+            // All where they are few; else every one that differs in one page, and some in between.
+            let step = (count / 300).max(1);
+            states.extend((0..count).step_by(usize::try_from(step).unwrap()).map(|number| choices.state(number)));
+            (durable, since) = (now.clone(), at + 1);
+        }
+    }
+    states
+}
+
 /// What a power cut chooses from: each page's versions since the last barrier, and the file's sizes.
 ///
 /// The file's size is an item of its own. A page written beyond the size on disk is lost with it; a page that a shrinking

@@ -3,7 +3,9 @@
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use waxseal_key_service::{DataKey, EncryptedDataKey, ErrorCode, KeyArn, KeyId, KeyService, LOCAL_ACCOUNT, Provider};
+use waxseal_key_service::{
+    DataKey, EncryptedDataKey, EncryptionContext, ErrorCode, KeyArn, KeyId, KeyService, LOCAL_ACCOUNT, Provider,
+};
 use waxseal_kms_local::{CreateKeyRequest, Region};
 
 use crate::support::{Fixture, context, encrypt, key, no_context};
@@ -75,4 +77,47 @@ fn an_arn_names_its_own_region_and_a_bare_name_the_home_region() {
     let bare = ready(service.generate_data_key(&key(in_eu.key_id()), &no_context())).unwrap_err();
     assert_eq!(bare.code(), ErrorCode::NotFound);
     assert_eq!(ready(service.resolve_key(&key("alias/default"))).unwrap(), fixture.default_key());
+}
+
+#[test]
+fn a_data_key_goes_to_another_key_of_its_region_under_the_same_context() {
+    let fixture = Fixture::new();
+    let service: &dyn KeyService = &fixture.kms;
+    let pairs = context(&["waxseal:file-id=00ff"]);
+    let made = ready(service.generate_data_key(&key("alias/default"), &pairs)).unwrap();
+    let other = fixture.new_key();
+    let moved = ready(service.re_encrypt_data_key(&made.encrypted, &other, &pairs)).unwrap();
+    assert_eq!((moved.provider, &moved.key_arn), (Provider::Local, &other));
+    assert_eq!(ready(service.decrypt_data_key(&moved, &pairs)).unwrap(), made.plaintext);
+    let code = |encrypted: &EncryptedDataKey, to: &KeyArn, pairs: &EncryptionContext| {
+        ready(service.re_encrypt_data_key(encrypted, to, pairs)).unwrap_err().code()
+    };
+    assert_eq!(code(&made.encrypted, &other, &no_context()), ErrorCode::InvalidCiphertext);
+    let wrong = EncryptedDataKey { key_arn: other.clone(), ..made.encrypted.clone() };
+    assert_eq!(code(&wrong, &other, &pairs), ErrorCode::IncorrectKey);
+    let aws = EncryptedDataKey { provider: Provider::Aws, ..made.encrypted.clone() };
+    assert_eq!(code(&aws, &other, &pairs), ErrorCode::IncorrectKey);
+    let eu: Region = "eu-west-1".parse().unwrap();
+    let far = fixture.kms.create_key(&CreateKeyRequest { region: &eu, description: "" }).unwrap().arn;
+    assert_eq!(code(&made.encrypted, &far, &pairs), ErrorCode::NotFound);
+    let short = encrypt(&fixture.kms, &key("alias/default"), &[1; 16]).unwrap();
+    let short = EncryptedDataKey { ciphertext_blob: short, ..made.encrypted };
+    assert_eq!(code(&short, &other, &no_context()), ErrorCode::InvalidCiphertext);
+}
+
+#[test]
+fn a_data_key_is_stale_once_its_key_was_rotated_and_not_any_more_when_it_was_encrypted_anew() {
+    let fixture = Fixture::new();
+    let service: &dyn KeyService = &fixture.kms;
+    let made = ready(service.generate_data_key(&key("alias/default"), &no_context())).unwrap().encrypted;
+    let is_stale = |encrypted: &EncryptedDataKey| ready(service.is_stale(encrypted, &no_context())).unwrap();
+    assert!(!is_stale(&made));
+    let arn = fixture.default_key();
+    let body = format!("{{\"KeyId\":\"{arn}\"}}");
+    fixture.kms.call(fixture.kms.home_region(), "RotateKeyOnDemand", body.as_bytes()).unwrap();
+    assert!(is_stale(&made));
+    let renewed = ready(service.re_encrypt_data_key(&made, &arn, &no_context())).unwrap();
+    assert!(!is_stale(&renewed));
+    let wrong = EncryptedDataKey { key_arn: fixture.new_key(), ..made };
+    assert_eq!(ready(service.is_stale(&wrong, &no_context())).unwrap_err().code(), ErrorCode::IncorrectKey);
 }

@@ -1,0 +1,74 @@
+//! The words of `waxseal rewrap`.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args};
+use waxseal_envelope::AwsAccount;
+
+use super::{AwsOptions, Many, PassphraseOptions};
+
+/// `waxseal rewrap`.
+#[derive(Debug, Args)]
+#[command(
+    group = ArgGroup::new("change").required(true),
+    after_help = "Only the encrypted data keys in the header are replaced, in place: content and time of change stay,
+and a large file takes no longer than a small one. Where old and new keys are of one key service and
+region, the data key is never seen here: the right to ReEncrypt is enough. Else it is decrypted,
+checked and encrypted.
+
+Files that have their keys already are left alone: an interrupted run is simply run again. Check with
+'waxseal verify' that the files open with their new keys before the old ones are deleted.
+
+Examples:
+  waxseal rewrap --to alias/new vault/*.wax
+  waxseal rewrap --to alias/new --dry-run vault/*.wax
+  waxseal rewrap --to alias/default --stale vault/*.wax
+  waxseal rewrap -k arn:aws:kms:eu-west-1:111122223333:key/... --to arn:... report.pdf.wax
+  waxseal rewrap --add arn:aws:kms:eu-central-1:999900001111:key/... report.pdf.wax
+  waxseal rewrap --remove alias/old report.pdf.wax"
+)]
+pub(crate) struct Rewrap {
+    /// Containers whose keys are to be replaced
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// KMS key that opens the files from now on, in place of all others; repeated, each of them does
+    #[arg(long, value_name = "KEY", group = "change")]
+    pub(crate) to: Vec<String>,
+    /// KMS key that opens the files as well (repeatable)
+    #[arg(long, value_name = "KEY", group = "change")]
+    pub(crate) add: Vec<String>,
+    /// KMS key that does not open the files any more (repeatable); it may be gone already
+    #[arg(long, value_name = "KEY", group = "change")]
+    pub(crate) remove: Vec<String>,
+    /// Take only files of which a key was rotated since, and put them under its newest version. For keys of AWS KMS
+    /// this is one request a file and key
+    #[arg(long, requires = "to")]
+    pub(crate) stale: bool,
+    /// List what would change, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) many: Many,
+    #[command(flatten)]
+    pub(crate) sources: Sources,
+    #[command(flatten)]
+    pub(crate) passphrase: PassphraseOptions,
+}
+
+/// The keys that are asked to give data keys to others.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Opening")]
+pub(crate) struct Sources {
+    /// Ask only this KMS key of the files for their data keys: key id, ARN or alias (repeatable) [default: any key of
+    /// the store, and keys of AWS KMS that the configuration trusts]
+    #[arg(short, long = "key", value_name = "KEY")]
+    pub(crate) keys: Vec<String>,
+    /// Ask any key of AWS KMS that belongs to this account (repeatable)
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(crate) discovery: Vec<AwsAccount>,
+    /// Insist on this pair, or on a pair of this name, in the files' encryption context (repeatable)
+    #[arg(short, long = "context", value_name = "NAME[=VALUE]")]
+    pub(crate) context: Vec<String>,
+    #[command(flatten)]
+    pub(crate) aws: AwsOptions,
+}

@@ -1,0 +1,169 @@
+//! `waxseal rewrap`: other keys for containers that are there.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+use serde_json::{Map, json};
+use waxseal_container::{SizeClaim, State, size_claim};
+use waxseal_envelope::{Act, EnvelopeError, KeyChange, KeyName, Rewrap, Rewrapped, Selection};
+use waxseal_key_service::{KeyId, KeyReference};
+
+use super::keys::parse_key;
+use super::reading::{Opening, Reader};
+use crate::args::{self, Common};
+use crate::batch::{Batch, Durability, Outcome, Telling};
+use crate::commands::{jobs, keys, threads_a_file};
+use crate::error::{Class, CliError};
+use crate::input::{InputName, is_a_directory};
+use crate::library_errors;
+use crate::output::Console;
+use crate::report::{Details, FileReport};
+
+/// Runs the command.
+pub(crate) fn run(common: &Common, args: &args::Rewrap, console: &Console) -> Result<(), CliError> {
+    let named = Named::parse(args)?;
+    let demands = args::Reading {
+        keys: args.sources.keys.clone(),
+        context: args.sources.context.clone(),
+        discovery: args.sources.discovery.clone(),
+        recover: false,
+        aws: args.sources.aws.clone(),
+    };
+    let opening = Opening::new(common, &demands, &args.passphrase)?.reaching(keys::reach_of(named.keys()));
+    let jobs = jobs(&args.many, opening.requests_at_once());
+    let reader = Reader::new(opening, threads_a_file(args.files.len(), jobs), console)?;
+    let rewrap = Rewrap {
+        change: named.find(&reader)?,
+        selection: if args.stale { Selection::Stale } else { Selection::Wrong },
+        act: if args.dry_run { Act::Look } else { Act::Replace },
+        reading: reader.reading().clone(),
+    };
+    let (verb, telling) = match rewrap.act {
+        Act::Replace => ("rewrapped", Telling::Verbose),
+        Act::Look => ("to be rewrapped", Telling::Always),
+    };
+    let files: Vec<InputName> = args.files.iter().cloned().map(InputName::File).collect();
+    // What was written is on disk before a file counts as done: there is nothing left to sync.
+    let batch = Batch::new(console, Durability::Unsynced, verb, telling);
+    batch.run(&files, jobs, |name| one(&reader, name.label(), &rewrap).map_err(|error| error.file(name.label())))
+}
+
+/// The change as it was typed.
+enum Named {
+    To(Vec<KeyReference>),
+    Add(Vec<KeyReference>),
+    Remove(Vec<KeyReference>),
+}
+
+impl Named {
+    /// Exactly one of the three has keys.
+    fn parse(args: &args::Rewrap) -> Result<Self, CliError> {
+        let parse = |keys: &[String]| keys.iter().map(|key| parse_key(key)).collect::<Result<Vec<_>, _>>();
+        let (to, add, remove) = (parse(&args.to)?, parse(&args.add)?, parse(&args.remove)?);
+        Ok(match (to.is_empty(), add.is_empty()) {
+            (false, _) => Self::To(to),
+            (true, false) => Self::Add(add),
+            (true, true) => Self::Remove(remove),
+        })
+    }
+
+    fn keys(&self) -> &[KeyReference] {
+        match self {
+            Self::To(keys) | Self::Add(keys) | Self::Remove(keys) => keys,
+        }
+    }
+
+    /// Finds the keys, once for all files.
+    fn find(&self, reader: &Reader<'_>) -> Result<KeyChange, CliError> {
+        let found = |keys: &[KeyReference]| keys.iter().map(|key| found(reader, key)).collect::<Result<Vec<_>, _>>();
+        Ok(match self {
+            Self::To(keys) => KeyChange::To(found(keys)?),
+            Self::Add(keys) => KeyChange::Add(found(keys)?),
+            Self::Remove(keys) => {
+                KeyChange::Remove(keys.iter().map(|key| removed(reader, key)).collect::<Result<_, _>>()?)
+            }
+        })
+    }
+}
+
+/// The key that is meant, by its ARN.
+fn found(reader: &Reader<'_>, key: &KeyReference) -> Result<KeyName, CliError> {
+    match reader.find(key)? {
+        KeyReference { provider, key: KeyId::Arn(arn) } => Ok(KeyName { provider, arn }),
+        other => Err(CliError::new(Class::Other, format!("{other}: the key service gives no ARN for it")).fatal()),
+    }
+}
+
+/// A key that may be gone: only an alias has to be looked up.
+fn removed(reader: &Reader<'_>, key: &KeyReference) -> Result<KeyReference, CliError> {
+    match key.key {
+        KeyId::Arn(_) | KeyId::Id(_) => Ok(key.clone()),
+        KeyId::Alias(_) | KeyId::AliasArn { .. } => reader.find(key),
+    }
+}
+
+/// Works on one container.
+fn one(reader: &Reader<'_>, path: &Path, rewrap: &Rewrap) -> Result<Outcome, CliError> {
+    let (file, cannot_write) = open(path, rewrap.act)?;
+    let size = file.metadata().map_err(|error| CliError::system(Class::Input, "cannot be read", &error))?.len();
+    let rewrapped = reader.rewrap(&file, rewrap).map_err(|error| match (error, cannot_write) {
+        (EnvelopeError::Lock(_), Some(why)) => {
+            CliError::system(Class::Output, "cannot be opened for writing", &why.into())
+        }
+        (error, _) => library_errors::envelope(&error, path),
+    })?;
+    let report = report(path, size, &rewrapped);
+    Ok(if rewrapped.changed { Outcome::Complete(report) } else { Outcome::LeftAlone(report) })
+}
+
+/// Opens a container for reading, and for writing where that is possible: what has its keys already need not be writable.
+fn open(path: &Path, act: Act) -> Result<(File, Option<Errno>), CliError> {
+    let flags = OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+    let open = |flags| rustix::fs::open(path, flags, Mode::empty()).map(File::from);
+    let (opened, refused) = match act {
+        Act::Look => (open(flags | OFlags::RDONLY), None),
+        Act::Replace => match open(flags | OFlags::RDWR) {
+            Err(error @ (Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::TXTBSY)) => {
+                (open(flags | OFlags::RDONLY), Some(error))
+            }
+            opened => (opened, None),
+        },
+    };
+    let file = opened.map_err(|error| match error {
+        Errno::ISDIR => is_a_directory(path),
+        error => CliError::system(Class::Input, "cannot be opened", &error.into()),
+    })?;
+    let stat = rustix::fs::fstat(&file).map_err(|error| {
+        let error: io::Error = error.into();
+        CliError::system(Class::Input, "cannot be read", &error)
+    })?;
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Ok((file, refused)),
+        FileType::Directory => Err(is_a_directory(path)),
+        _ => Err(CliError::new(Class::Input, "is no regular file")),
+    }
+}
+
+/// What is said of one container.
+fn report(path: &Path, size: u64, rewrapped: &Rewrapped) -> FileReport {
+    let core = rewrapped.header.core();
+    let old: Vec<&str> = rewrapped.header.current_data_keys().iter().map(|key| key.key_arn.as_str()).collect();
+    let mut members = Map::new();
+    members.insert("changed".into(), json!(rewrapped.changed));
+    members.insert("old_key_arns".into(), json!(old));
+    let plaintext_bytes = match (rewrapped.header.state(), size_claim(size)) {
+        (State::Filled, SizeClaim::Plaintext(bytes)) => bytes,
+        _ => 0,
+    };
+    FileReport {
+        file: path.to_owned(),
+        output: None,
+        plaintext_bytes,
+        keys: rewrapped.keys.iter().map(|key| key.arn.to_string()).collect(),
+        context: core.context().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        details: Details { lines: Vec::new(), members },
+    }
+}
