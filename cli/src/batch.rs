@@ -241,7 +241,7 @@ impl<'a> Batch<'a> {
 
     /// That nothing had to be done goes without saying.
     fn tell_left_alone(&self, report: &FileReport) -> Result<(), CliError> {
-        self.console.done(|| report.text("left alone"), || report.json(self.verb))
+        self.console.done(|| report.text("unchanged"), || report.json(self.verb))
     }
 
     /// Takes in one outcome; a full group is published by the thread that filled it.
@@ -249,7 +249,7 @@ impl<'a> Batch<'a> {
         let full = match outcome {
             Outcome::Complete(report) => return self.succeed(&report),
             Outcome::LeftAlone(report) => {
-                self.count(&self.tally.left_alone);
+                self.count(&self.tally.unchanged);
                 return self.end_if(self.tell_left_alone(&report));
             }
             Outcome::Told(bytes) => {

@@ -12,6 +12,7 @@ mod kms;
 mod lock;
 #[cfg(feature = "fuse")]
 mod mount;
+mod new_files;
 mod prepare;
 mod reading;
 mod rewrap;

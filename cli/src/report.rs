@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
+use waxseal_key_service::EncryptionContext;
 
 use crate::atomic::cannot_write;
 use crate::error::CliError;
@@ -47,6 +48,25 @@ pub(crate) struct FileReport {
     pub(crate) context: Vec<(String, String)>,
     /// What only this command says.
     pub(crate) details: Details,
+}
+
+impl FileReport {
+    /// What all commands say of a container; these are the keys that open it, or the one that did.
+    pub(crate) fn new(
+        file: &Path,
+        plaintext_bytes: u64,
+        keys: impl IntoIterator<Item = impl ToString>,
+        context: &EncryptionContext,
+    ) -> Self {
+        Self {
+            file: file.to_owned(),
+            output: None,
+            plaintext_bytes,
+            keys: keys.into_iter().map(|key| key.to_string()).collect(),
+            context: context.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            details: Details::default(),
+        }
+    }
 }
 
 /// What a command says of a file beyond what all commands say, be it a success or a failure.

@@ -11,8 +11,6 @@ use crate::error::{Class, CliError};
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     succeeded: AtomicUsize,
-    /// Files for which nothing had to be done.
-    pub(super) left_alone: AtomicUsize,
     failed: AtomicUsize,
     bytes: AtomicU64,
     /// Directories, in a tree.
@@ -92,10 +90,6 @@ impl Tally {
             };
             text.push_str(&format!(", {count} {name}"));
         }
-        let left_alone = self.left_alone.load(Ordering::Relaxed);
-        if left_alone > 0 {
-            text.push_str(&format!("; {left_alone} left alone"));
-        }
         if failed > 0 {
             text.push_str(&format!("; {failed} failed"));
         }
@@ -104,15 +98,11 @@ impl Tally {
 
     /// The object a script reads.
     pub(super) fn json(&self, verb: &str) -> Value {
-        let left_alone = self.left_alone.load(Ordering::Relaxed);
         let mut summary = json!({
             "v": 1, "status": "summary", "operation": verb,
-            "succeeded": self.succeeded.load(Ordering::Relaxed) + left_alone, "failed": self.failures(),
+            "succeeded": self.succeeded.load(Ordering::Relaxed), "failed": self.failures(),
             "plaintext_bytes": self.bytes.load(Ordering::Relaxed),
         });
-        if left_alone > 0 {
-            summary["left_alone"] = json!(left_alone);
-        }
         if let Some(members) = summary.as_object_mut() {
             members.extend(self.of_trees().into_iter().map(|(member, _, count)| (member.to_owned(), json!(count))));
         }
