@@ -270,5 +270,11 @@ pub(crate) fn needed(name: &str) -> Option<PathBuf> {
     found
 }
 
+/// How much longer than usual the random tests are to be.
+pub(crate) fn scale() -> u64 {
+    let asked = std::env::var("WAXSEAL_TEST_SCALE").ok();
+    asked.map_or(1, |text| text.parse().expect("WAXSEAL_TEST_SCALE is a whole number"))
+}
+
 /// Both suites by name.
 pub(crate) const SUITES: [&str; 2] = ["aes-256-gcm-siv", "xchacha20-poly1305"];

@@ -2,8 +2,10 @@
 
 mod copies;
 mod keys;
+mod killed;
 #[cfg(feature = "fuse")]
 mod mounted;
+mod random;
 mod refusals;
 mod selection;
 mod support;

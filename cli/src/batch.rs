@@ -4,12 +4,13 @@
 //! group of them is synced by one `syncfs` per file system, then named, then their directories are synced. That is
 //! what makes a thousand small files about as fast as copying them.
 
+mod fed;
 mod late;
+mod outcome;
 mod queue;
 mod sync;
 mod tally;
 
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,6 +20,7 @@ use serde_json::json;
 use waxseal_envelope::{CacheCounts, DataKeyCache};
 
 pub(crate) use self::late::Late;
+pub(crate) use self::outcome::{Outcome, Then};
 pub(crate) use self::queue::Queue;
 use self::sync::GroupSync;
 use self::tally::Tally;
@@ -53,50 +55,6 @@ pub(crate) enum Telling {
     Always,
     /// Successes are printed when asked to be verbose.
     Verbose,
-}
-
-/// What the work on one input came to.
-#[derive(Debug)]
-pub(crate) enum Outcome {
-    /// Nothing is left to do.
-    Complete(FileReport),
-    /// Nothing had to be done.
-    LeftAlone(FileReport),
-    /// The output is finished but for its name; what is to be done once it has that, and is on disk if it is to be.
-    Finished(Temporary, FileReport, Then),
-    /// Nothing is left to do, and it was told already; so many bytes of plaintext.
-    Told(u64),
-    /// A link was made.
-    Linked,
-    /// The output is as it is to be already.
-    Unchanged,
-    /// It is done later, with others.
-    Deferred,
-}
-
-/// What is done once an output stands under its name.
-pub(crate) struct Then(Option<Box<dyn FnOnce() -> Result<(), CliError> + Send>>);
-
-impl Then {
-    /// Nothing more.
-    pub(crate) fn nothing() -> Self {
-        Self(None)
-    }
-
-    /// This; if the output fails it is dropped without being done.
-    pub(crate) fn this(act: impl FnOnce() -> Result<(), CliError> + Send + 'static) -> Self {
-        Self(Some(Box::new(act)))
-    }
-
-    fn act(self) -> Result<(), CliError> {
-        self.0.map_or(Ok(()), |act| act())
-    }
-}
-
-impl fmt::Debug for Then {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Then(this)" } else { "Then(nothing)" })
-    }
 }
 
 /// The work on the inputs of one command.
@@ -168,7 +126,7 @@ impl<'a> Batch<'a> {
         W: Fn(&InputName) -> Result<Outcome, CliError> + Sync,
     {
         if let [input] = inputs {
-            return self.finish_alone(work(input)).inspect_err(|error| self.write_down(error));
+            return self.log_alone(self.finish_alone(work(input)));
         }
         if inputs.len() >= DRAWN_FILES {
             self.console.draw_files(inputs.len());
@@ -191,49 +149,6 @@ impl<'a> Batch<'a> {
             worker();
         });
         self.publish_rest();
-        self.conclude()
-    }
-
-    /// Works on everything that `feed` finds, on up to `jobs` threads beside it; `label` names an item in errors. Then
-    /// `finish` does what has to wait until all outputs have their names. The result is as of several inputs.
-    pub(crate) fn run_fed<T: Send>(
-        &self,
-        jobs: NonZeroUsize,
-        feed: impl FnOnce(&Queue<T>),
-        label: impl Fn(&T) -> std::path::PathBuf + Sync,
-        work: impl Fn(T) -> Result<Outcome, CliError> + Sync,
-        finish: impl FnOnce(),
-    ) -> Result<(), CliError> {
-        self.console.draw_tree();
-        *self.group() = Group::with_room(self.group_files);
-        let queue = Queue::new();
-        let worker = || {
-            let _release_the_feeder = queue.closed_on_panic();
-            while let Some(item) = queue.take() {
-                if self.tally.ended() {
-                    queue.close();
-                    break;
-                }
-                let label = label(&item);
-                self.take(work(item), &label);
-            }
-        };
-        std::thread::scope(|scope| {
-            let started = (0..jobs.get()).filter(|_| std::thread::Builder::new().spawn_scoped(scope, worker).is_ok());
-            if started.count() == 0 {
-                self.tally.end(CliError::new(crate::error::Class::Other, "the system gives no thread to work on"));
-                return;
-            }
-            let _release_the_workers = queue.closed_on_panic();
-            feed(&queue);
-            queue.end();
-            self.console.know_files(queue.count());
-        });
-        self.publish_rest();
-        if !self.tally.ended() {
-            finish();
-        }
-        self.tell_late();
         self.conclude()
     }
 
@@ -312,6 +227,20 @@ impl<'a> Batch<'a> {
         self.tell(&report)
     }
 
+    /// Writes down what became of a single input.
+    fn log_alone(&self, result: Result<(), CliError>) -> Result<(), CliError> {
+        let Some(log) = self.log else { return result };
+        match &result {
+            Ok(()) => self.tally.succeed(0),
+            Err(error) => {
+                self.tally.fail();
+                log.write(&error.json())?;
+            }
+        }
+        log.write(&self.tally.json(self.verb))?;
+        result
+    }
+
     fn tell(&self, report: &FileReport) -> Result<(), CliError> {
         match self.telling {
             Telling::Always => self.console.result(|| report.text(self.verb), || report.json(self.verb)),
@@ -329,9 +258,8 @@ impl<'a> Batch<'a> {
         let full = match outcome {
             Outcome::Complete(report) => return self.succeed(&report),
             Outcome::LeftAlone(report) => {
-                self.tally.unchanged.fetch_add(1, Ordering::Relaxed);
-                self.console.advance_files(0);
-                return self.tell_left_alone(&report).unwrap_or_else(|error| self.tally.end(error));
+                self.count(&self.tally.unchanged);
+                return self.end_if(self.tell_left_alone(&report));
             }
             Outcome::Told(bytes) => {
                 self.tally.succeed(bytes);
@@ -384,7 +312,12 @@ impl<'a> Batch<'a> {
     fn succeed(&self, report: &FileReport) {
         self.tally.succeed(report.plaintext_bytes);
         self.console.advance_files(report.plaintext_bytes);
-        if let Err(error) = self.tell(report) {
+        self.end_if(self.tell(report));
+    }
+
+    /// Ends the batch if nobody can be told any more.
+    fn end_if(&self, told: Result<(), CliError>) {
+        if let Err(error) = told {
             self.tally.end(error);
         }
     }

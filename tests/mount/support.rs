@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+pub(super) use crate::support::scale;
 use crate::support::{Run, World, json_lines, program, skipped};
 
 /// The directory of containers, in the world's working directory.
@@ -177,12 +178,6 @@ pub(super) fn mount_in_background(world: &World, options: &[&str]) -> Value {
     let arguments = ["--json", "mount", VAULT, CLEAR].iter().chain(options);
     let run = world.run(arguments).succeeds();
     run.json().pop().unwrap()
-}
-
-/// How much longer than usual the random tests are to be.
-pub(super) fn scale() -> u64 {
-    let asked = std::env::var("WAXSEAL_TEST_SCALE").ok();
-    asked.map_or(1, |text| text.parse().expect("WAXSEAL_TEST_SCALE is a whole number"))
 }
 
 /// Runs a command that has to succeed, and gives what it printed.

@@ -1,0 +1,93 @@
+//! Kills at any moment, and trees that change while they are read.
+
+use std::fs;
+use std::time::Duration;
+
+use super::support::{assert_same, listing};
+use crate::support::{World, noise};
+
+fn many_files(world: &World) {
+    for folder in 0..30 {
+        fs::create_dir_all(world.path(&format!("src/{folder}/empty"))).unwrap();
+        for file in 0..30 {
+            let number = folder * 30 + file;
+            world.write(&format!("src/{folder}/{file}"), noise(number * 50, number as u64));
+        }
+        fs::hard_link(world.path(&format!("src/{folder}/0")), world.path(&format!("src/{folder}/again"))).unwrap();
+    }
+}
+
+#[test]
+fn after_a_kill_every_name_is_whole_and_the_next_run_does_the_rest() {
+    let world = World::with_store();
+    many_files(&world);
+    for pause in [3, 10, 25, 50, 90, 150, 250] {
+        let mut child = world.command(["encrypt", "-q", "-r", "--update", "src", "-o", "vault"]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(pause));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if world.path("vault").exists() {
+            world.run(["verify", "-q", "-r", "vault"]).succeeds();
+        }
+    }
+    world.run(["encrypt", "-q", "-r", "--update", "src", "-o", "vault"]).succeeds_silently();
+    for pause in [3, 20, 60, 120] {
+        let mut child = world.command(["decrypt", "-q", "-r", "--update", "vault", "-o", "back"]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(pause));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let found = if world.path("back").exists() { listing(&world.path("back")) } else { Vec::new() };
+        for name in
+            found.iter().filter_map(|line| line.split(' ').next()).filter(|name| !name.contains(".waxseal-tmp-"))
+        {
+            let (source, copy) = (world.path(&format!("src/{name}")), world.path(&format!("back/{name}")));
+            if copy.is_file() {
+                assert!(fs::read(copy).unwrap() == fs::read(source).unwrap(), "{name} is half a file");
+            }
+        }
+    }
+    world.run(["decrypt", "-q", "-r", "--update", "vault", "-o", "back"]).succeeds();
+    // What a kill has left is named, and nothing uses it.
+    let left = std::process::Command::new("find")
+        .arg(world.path("back"))
+        .args(["-name", ".waxseal-tmp-*", "-delete"])
+        .status();
+    assert!(left.unwrap().success());
+    world.run(["decrypt", "-q", "-r", "--update", "vault", "-o", "back"]).succeeds();
+    assert_same(&world.path("src"), &world.path("back"));
+}
+
+#[test]
+fn files_that_vanish_or_change_fail_and_the_others_go_on() {
+    let world = World::with_store();
+    many_files(&world);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let runs = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut number = 0_u64;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                let name = |file: u64| world.path(&format!("src/{}/{file}", number % 10));
+                fs::write(name(1), noise(200_000, number)).unwrap();
+                fs::rename(name(2), name(31)).unwrap();
+                fs::rename(name(31), name(2)).unwrap();
+                number += 1;
+            }
+        });
+        let run = |_| world.run(["encrypt", "-r", "--update", "src", "-o", "vault"]);
+        let runs: Vec<_> = (0..4).map(run).collect();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        runs
+    });
+    for run in runs {
+        let failures = run.stderr.lines().filter(|line| line.starts_with("error: "));
+        let known = ["was changed while it was read", "no such file", "the input shrank from"];
+        for failure in failures {
+            assert!(known.iter().any(|text| failure.contains(text)), "{failure}");
+        }
+        assert!(matches!(run.code, Some(0 | 10)), "{:?}", run.code);
+    }
+    world.run(["verify", "-q", "-r", "vault"]).succeeds_silently();
+    world.run(["encrypt", "-q", "-r", "--update", "--delete", "src", "-o", "vault"]).succeeds_silently();
+    world.run(["decrypt", "-q", "-r", "vault", "-o", "back"]).succeeds_silently();
+    assert_same(&world.path("src"), &world.path("back"));
+}
