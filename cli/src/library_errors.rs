@@ -187,7 +187,7 @@ fn made_by_another_store(key_arn: &KeyArn) -> CliError {
 /// An error of the embedded KMS's store, or of a backup of it.
 pub(crate) fn store(error: &StoreError) -> CliError {
     // A typed passphrase that could not be had explains itself.
-    if let StoreError::Passphrase { source, .. } = error
+    if let StoreError::Passphrase { source, .. } | StoreError::KeyService { source, .. } = error
         && let Some(own) = source.downcast_ref::<CliError>()
     {
         return own.clone();
@@ -276,6 +276,7 @@ fn describe(error: &StoreError) -> (Class, Option<&Path>, Option<&'static str>) 
         StoreError::DirectoryUnsafe { path, .. } => (KeyRefused, Some(path), Some("chmod 700 it")),
         StoreError::WrongPassphrase { path } => (KeyRefused, Some(path), None),
         StoreError::Passphrase { path, .. } => (KeyRefused, Some(path), None),
+        StoreError::KeyService { path, .. } => (KeyRefused, Some(path), None),
         StoreError::PassphraseLength { .. } => (KeyRefused, None, None),
         StoreError::OutOfMemory { path, .. } => (KeyUnavailable, Some(path), None),
         StoreError::NotABackup { path } | StoreError::BackupTruncated { path, .. } => {

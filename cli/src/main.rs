@@ -16,6 +16,7 @@ mod hardening;
 mod home;
 mod input;
 mod interrupt;
+mod kms_place;
 mod launch;
 mod library_errors;
 #[cfg(feature = "fuse")]

@@ -3,6 +3,8 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod local;
+mod served;
+mod store;
 
 use std::fs::File;
 use std::path::Path;
@@ -18,6 +20,7 @@ use waxseal_key_service::{ErrorCode, KeyArn, KeyId, KeyReference, KeyService, Pr
 use waxseal_kms_local::Passphrase;
 
 use self::local::LazyKms;
+pub(crate) use self::store::{generate, open_store, unseal};
 use crate::args::{AwsOptions, PassphraseOptions};
 use crate::error::{Class, CliError};
 use crate::home::Home;
@@ -64,7 +67,8 @@ pub(crate) struct Setup<'a> {
 pub(crate) struct Session<'a> {
     runtime: Runtime,
     envelope: Envelope,
-    local: Arc<LazyKms>,
+    /// The key store of this user, unless the embedded KMS is served elsewhere.
+    local: Option<Arc<LazyKms>>,
     resolved: OnceLock<Result<Vec<KeyReference>, CliError>>,
     console: &'a Console,
 }
@@ -76,8 +80,10 @@ impl<'a> Session<'a> {
     /// Prepares a session; nothing is opened yet, and no configuration of AWS is read.
     pub(crate) fn new(setup: &Setup<'_>, console: &'a Console) -> Result<Self, CliError> {
         match setup.reach {
-            Reach::Machine => Self::with(Builder::new_current_thread(), setup, console),
-            Reach::Network => Self::serving(setup, console),
+            Reach::Machine if setup.aws.kms_place()?.is_none() => {
+                Self::with(Builder::new_current_thread(), setup, console)
+            }
+            Reach::Machine | Reach::Network => Self::serving(setup, console),
         }
     }
 
@@ -90,9 +96,17 @@ impl<'a> Session<'a> {
 
     fn with(mut builder: Builder, setup: &Setup<'_>, console: &'a Console) -> Result<Self, CliError> {
         let runtime = builder.build().map_err(|error| CliError::system(Class::Other, "cannot start", &error))?;
-        let local = Arc::new(LazyKms::new(setup.home.kms(), store_passphrase(setup.passphrase), setup.missing));
+        let (local, embedded): (_, Arc<dyn KeyService>) = match setup.aws.kms_place()? {
+            Some(place) => (None, served::service(place, setup.aws)?),
+            None => {
+                let passphrase = store_passphrase(setup.passphrase);
+                let local = LazyKms::new(setup.home.kms(), passphrase, setup.missing, setup.aws.clone());
+                let local = Arc::new(local);
+                (Some(Arc::clone(&local)), local)
+            }
+        };
         // In this order they are asked for the key of a file.
-        let services = [Some(Arc::clone(&local) as Arc<dyn KeyService>), aws_service(setup.aws)?];
+        let services = [Some(embedded), aws_service(setup.aws)?];
         let envelope = Envelope::new(services.into_iter().flatten().collect());
         Ok(Self { runtime, envelope, local, resolved: OnceLock::new(), console })
     }
@@ -141,7 +155,8 @@ impl<'a> Session<'a> {
     /// Opens the key store now, where it would be opened by the first request: a passphrase is asked for now.
     #[cfg(feature = "fuse")]
     pub(crate) fn open_store(&self) -> Result<(), CliError> {
-        let opened = self.local.open().map(|_| ());
+        let Some(local) = &self.local else { return Ok(()) };
+        let opened = local.open().map(|_| ());
         self.tell();
         opened.map_err(|error| library_errors::key_service(&error))
     }
@@ -198,15 +213,18 @@ impl<'a> Session<'a> {
 
     /// Says where the keys are, if the store was made just now.
     fn tell(&self) {
-        if self.local.told.swap(false, Ordering::Relaxed) {
-            say_created(self.console, &self.local.directory);
+        if let Some(local) = &self.local
+            && local.told.swap(false, Ordering::Relaxed)
+        {
+            say_created(self.console, &local.directory);
         }
     }
 
     /// Adds the regions in which an alias does exist.
     fn name_regions(&self, error: CliError, reference: &KeyReference) -> CliError {
         let (KeyId::Alias(name) | KeyId::AliasArn { name, .. }) = &reference.key else { return error };
-        let regions = self.local.open().ok().and_then(|kms| kms.regions_with_alias(name).ok()).unwrap_or_default();
+        let store = self.local.as_ref().and_then(|local| local.open().ok());
+        let regions = store.and_then(|kms| kms.regions_with_alias(name).ok()).unwrap_or_default();
         match regions.first() {
             Some(region) => error.hint(format!(
                 "region {region} has it: -k arn:aws:kms:{region}:{}:{name}",

@@ -23,7 +23,7 @@ use rustix::fs::{FileType, StatVfs};
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 use waxseal_container::CHUNK_LEN;
-use waxseal_envelope::Envelope;
+use waxseal_envelope::{CacheCounts, Envelope};
 
 use crate::Options;
 use crate::attributes::{Attributes, Below};
@@ -240,6 +240,15 @@ impl Filesystem {
     /// The keys that were not used for a while are forgotten.
     pub(crate) fn expire_keys(&self) {
         self.keys.expire();
+    }
+
+    /// Says how often the key service was asked.
+    pub(crate) fn tell_counts(&self) {
+        let CacheCounts { asked, recalled } = self.keys.counts();
+        if asked + recalled > 0 {
+            self.reporter
+                .info(&format!("data keys: {asked} decrypted by the key service, {recalled} taken from memory"));
+        }
     }
 
     /// The directory that was mounted.

@@ -161,6 +161,7 @@ impl Mount {
         let served = self.server.join().unwrap_or_else(|_| Err(io::Error::other("a thread that served it panicked")));
         self.keeper.stop();
         let finished = self.filesystem.finish();
+        self.filesystem.tell_counts();
         served.and(finished).map_err(MountError::Serve)
     }
 }

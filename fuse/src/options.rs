@@ -28,6 +28,24 @@ pub struct Options {
     pub log: Arc<dyn Log>,
 }
 
+impl Options {
+    /// A mount that is written and that programs are started from, for the user who makes it only; an answer of the key
+    /// service holds for five minutes.
+    #[must_use]
+    pub fn new(new: NewContainer, reading: Reading, log: Arc<dyn Log>) -> Self {
+        Self {
+            read_only: false,
+            allow_other: false,
+            no_exec: false,
+            key_ttl: Duration::from_secs(300),
+            threads: None,
+            new,
+            reading,
+            log,
+        }
+    }
+}
+
 /// Takes the lines of a mount's log.
 pub trait Log: Send + Sync {
     /// Takes one line. The text is fit to be printed: names are escaped, and there is nothing secret in it.

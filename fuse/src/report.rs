@@ -78,18 +78,9 @@ pub(crate) fn errno(error: &io::Error) -> Errno {
     Errno::from_io_error(error).unwrap_or(Errno::IO)
 }
 
-/// A name that is fit to be printed: no control character and nothing that steers a terminal.
+/// A name that is fit to be printed.
 pub(crate) fn shown(name: &OsStr) -> String {
-    let mut text = String::new();
-    for character in name.to_string_lossy().chars() {
-        let steers = matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-        if character.is_control() || steers {
-            write!(text, "{}", character.escape_default()).ok();
-        } else {
-            text.push(character);
-        }
-    }
-    text
+    waxseal_key_service::shown(&name.to_string_lossy())
 }
 
 /// An error with its causes.

@@ -5,14 +5,12 @@
 use std::fs;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use rustix::io::Errno;
 use tempfile::TempDir;
-use waxseal_container::Suite;
 use waxseal_envelope::{Envelope, NewContainer, Reading};
 use waxseal_fuse::{Level, Log, Options, mount};
-use waxseal_key_service::{EncryptionContext, KeyService};
+use waxseal_key_service::KeyService;
 use waxseal_kms_local::{CreateOptions, LocalKms};
 
 /// A log that panics when it is told why a name is taken: amid a request, by a way that every program has.
@@ -40,21 +38,8 @@ fn a_panic_costs_one_request_and_nothing_else() {
     fs::write(below.join("hidden"), b"no container").unwrap();
     let kms = LocalKms::create(&home.path().join("kms"), &CreateOptions::default()).unwrap();
     let log = Arc::new(Faulty::default());
-    let options = Options {
-        read_only: false,
-        allow_other: false,
-        no_exec: false,
-        key_ttl: Duration::from_secs(60),
-        threads: None,
-        new: NewContainer {
-            keys: vec!["alias/default".parse().unwrap()],
-            context: EncryptionContext::new(),
-            suite: Suite::Aes256GcmSiv,
-            created: None,
-        },
-        reading: Reading::default(),
-        log: Arc::clone(&log) as Arc<dyn Log>,
-    };
+    let new = NewContainer::new(vec!["alias/default".parse().unwrap()]);
+    let options = Options::new(new, Reading::default(), Arc::clone(&log) as Arc<dyn Log>);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let envelope = Envelope::new(vec![Arc::new(kms) as Arc<dyn KeyService>]);
     let mounted = mount(&below, &mountpoint, envelope, runtime.handle().clone(), options).unwrap();

@@ -1,11 +1,12 @@
 //! AWS's own clients, unchanged.
 
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use super::support::{AccessKey, Served, client, python, script};
+use super::support::{AccessKey, Served, client, node, python, script};
 use crate::support::{Run, World, needed, noise};
 
 #[test]
@@ -73,6 +74,16 @@ fn the_aws_encryption_sdk_encrypts_and_decrypts_with_its_cache() {
 }
 
 #[test]
+fn the_aws_sdk_for_javascript_makes_keys_and_data_keys_and_knows_the_errors() {
+    let Some(node) = node() else { return };
+    let world = World::with_store();
+    let served = Served::new(&world, "me");
+    let mut command = served.client(Path::new(node.get_program()));
+    command.envs(node.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Run::from(command.arg(script("javascript.cjs")).output().unwrap()).succeeds();
+}
+
+#[test]
 fn the_aws_encryption_cli_encrypts_and_decrypts_a_file() {
     let Some(cli) = needed("aws-encryption-cli") else { return };
     let world = World::with_store();
@@ -92,13 +103,13 @@ fn the_aws_encryption_cli_encrypts_and_decrypts_a_file() {
 }
 
 /// moto's server; it is ended when dropped.
-struct Moto {
+pub(super) struct Moto {
     process: Child,
-    endpoint: String,
+    pub(super) endpoint: String,
 }
 
 impl Moto {
-    fn new(world: &World, program: &std::path::Path) -> Self {
+    pub(super) fn new(world: &World, program: &Path) -> Self {
         // Port 0 is nothing that moto tells about: it gets one that was free a moment ago.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = Command::new(program);

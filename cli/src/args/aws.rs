@@ -1,30 +1,47 @@
-//! The words about AWS KMS that all commands have which use keys.
+//! The words about key services that all commands have which use keys.
 
 #[cfg(feature = "aws")]
 use std::num::NonZeroU32;
 
 use clap::Args;
 
-/// A program without AWS KMS has nothing to be told about it.
-#[cfg(not(feature = "aws"))]
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct AwsOptions {}
+use crate::error::CliError;
+use crate::kms_place::KmsPlace;
 
-/// How AWS KMS is spoken to, where a key of it is used.
-#[cfg(feature = "aws")]
+/// Where the embedded KMS is, and how AWS KMS is spoken to, where a key of it is used. A program without AWS KMS has
+/// nothing to be told about it.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "AWS KMS (for keys of it; region, profile and login as in every AWS tool)")]
 pub(crate) struct AwsOptions {
+    /// The key store is served there: unix:PATH, or a URL [default: $WAXSEAL_KMS, else the key store of --home]
+    #[arg(long, value_name = "WHERE", help_heading = "Key store")]
+    kms: Option<KmsPlace>,
     /// Speak to the service at this URL [default: $AWS_ENDPOINT_URL_KMS, else the region's own]
-    #[arg(long, value_name = "URL")]
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "URL", help_heading = HEADING)]
     pub(crate) endpoint_url: Option<String>,
     /// Show this token of a grant that was made just now (repeatable)
-    #[arg(long = "grant-token", value_name = "TOKEN")]
+    #[cfg(feature = "aws")]
+    #[arg(long = "grant-token", value_name = "TOKEN", help_heading = HEADING)]
     pub(crate) grant_tokens: Vec<String>,
     /// Begin at most this many requests a second
-    #[arg(long, value_name = "N")]
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "N", help_heading = HEADING)]
     pub(crate) kms_rate: Option<NonZeroU32>,
     /// Have at most this many requests under way at once [default: 32]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[cfg(feature = "aws")]
+    #[arg(long, value_name = "N", help_heading = HEADING, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) kms_concurrency: Option<u16>,
+}
+
+#[cfg(feature = "aws")]
+const HEADING: &str = "AWS KMS (for keys of it; region, profile and login as in every AWS tool)";
+
+impl AwsOptions {
+    /// Where the embedded KMS is served, if it is not the key store of this user.
+    ///
+    /// # Errors
+    /// The environment names no place.
+    pub(crate) fn kms_place(&self) -> Result<Option<KmsPlace>, CliError> {
+        KmsPlace::choose(self.kms.as_ref())
+    }
 }

@@ -101,10 +101,11 @@ copies of the database, and nothing else any more.
 
 Examples:
   waxseal kms seal --seal passphrase
+  waxseal kms seal --seal arn:aws:kms:eu-west-1:111122223333:key/...
   waxseal kms seal --seal passphrase --passphrase-file old --new-passphrase-file new")]
 pub(crate) struct KmsSeal {
     /// What protects the keys from now on
-    #[arg(long, value_enum)]
+    #[arg(long, value_name = "SEAL", long_help = SealName::HELP)]
     pub(crate) seal: SealName,
     #[command(flatten)]
     pub(crate) new: NewPassphrase,

@@ -76,6 +76,11 @@ pub(super) const GLOBALS: &[Global] = &[
     ),
     ours("passphrase-file", Takes::Value("FILE"), "Read the key store's passphrase from the first line of this file"),
     ours("passphrase-command", Takes::Value("COMMAND"), "Read it from the first line that this shell command prints"),
+    ours(
+        "kms",
+        Takes::Value("WHERE"),
+        "Ask the key store that is served there: unix:PATH, or a URL [default: $WAXSEAL_KMS, else that of --home]",
+    ),
     ours("provider", Takes::OneOf(&["local", "aws"]), "Ask the key store (the default), or AWS"),
     ours("json", Takes::Nothing, "Print errors as JSON, on standard output"),
     ours("quiet", Takes::Nothing, "Print errors only (also -q)"),

@@ -3,6 +3,7 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod local;
+mod served;
 
 use waxseal_key_service::{ErrorCode, KeyServiceError};
 use waxseal_kms_local::StoreError;
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 use super::data::Data;
 use super::words::Words;
 use crate::error::{Class, CliError};
+use crate::kms_place::KmsPlace;
 use crate::output::Console;
 use crate::shown::shown;
 use crate::{library_errors, report};
@@ -20,6 +22,8 @@ use crate::{library_errors, report};
 pub(super) enum Service {
     /// The embedded KMS.
     Local(Box<local::Local>),
+    /// The embedded KMS that somebody serves at a Unix socket.
+    Served(Box<served::Served>),
     /// AWS, or another endpoint.
     #[cfg(feature = "aws")]
     Aws(Box<aws::Aws>),
@@ -35,8 +39,18 @@ impl Service {
             Some(provider) => provider == "aws",
             None => words.has("endpoint-url") || words.has("profile"),
         };
+        if elsewhere && words.has("kms") {
+            return Err(CliError::usage("--kms names the embedded KMS, and another option AWS").hint("leave one out"));
+        }
         if elsewhere {
-            return to_aws(words, params);
+            return to_aws(words, params, words.value("endpoint-url"), None);
+        }
+        let option = words.value("kms").map(str::parse::<KmsPlace>).transpose();
+        let option = option.map_err(|error| CliError::usage(format!("argument --kms: {}", shown(&error))))?;
+        match KmsPlace::choose(option.as_ref())? {
+            Some(KmsPlace::Unix(path)) => return Ok(Self::Served(Box::new(served::Served::new(path, words)?))),
+            Some(KmsPlace::Url(url)) => return to_aws(words, params, Some(&url), Some(KmsPlace::REGION)),
+            None => {}
         }
         Ok(Self::Local(Box::new(local::Local::open(words, params, console)?)))
     }
@@ -52,6 +66,7 @@ impl Service {
     ) -> Result<Zeroizing<Vec<u8>>, CliError> {
         match self {
             Self::Local(local) => local.call(operation, &body),
+            Self::Served(served) => served.call(operation, body),
             #[cfg(feature = "aws")]
             Self::Aws(aws) => aws.call(operation, body),
         }
@@ -59,12 +74,22 @@ impl Service {
 }
 
 #[cfg(feature = "aws")]
-fn to_aws(words: &Words, params: &[(String, Data)]) -> Result<Service, CliError> {
-    Ok(Service::Aws(Box::new(aws::Aws::new(words, params)?)))
+fn to_aws(
+    words: &Words,
+    params: &[(String, Data)],
+    url: Option<&str>,
+    region: Option<&str>,
+) -> Result<Service, CliError> {
+    Ok(Service::Aws(Box::new(aws::Aws::new(words, params, url, region)?)))
 }
 
 #[cfg(not(feature = "aws"))]
-fn to_aws(_words: &Words, _params: &[(String, Data)]) -> Result<Service, CliError> {
+fn to_aws(
+    _words: &Words,
+    _params: &[(String, Data)],
+    _url: Option<&str>,
+    _region: Option<&str>,
+) -> Result<Service, CliError> {
     Err(CliError::usage("this waxseal was built without AWS KMS")
         .hint("leave out --endpoint-url, --profile and --provider aws, or use a waxseal with the feature aws"))
 }

@@ -60,7 +60,8 @@ pub(super) fn reach_to(allowed: &AllowedKeys) -> Reach {
 /// How many requests to key services can be under way at once: that many files are worked on by default.
 pub(super) fn requests_at_once(reach: Reach, options: &AwsOptions) -> usize {
     match reach {
-        Reach::Machine => 1,
-        Reach::Network => crate::session::concurrency(options),
+        // A variable that names no place is refused when the first key is used.
+        Reach::Machine if options.kms_place().is_ok_and(|place| place.is_none()) => 1,
+        Reach::Machine | Reach::Network => crate::session::concurrency(options),
     }
 }

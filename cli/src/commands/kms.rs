@@ -3,17 +3,21 @@
 use std::path::Path;
 
 use serde_json::json;
-use waxseal_kms_local::{CreateOptions, LocalKms, NewSeal, Overwrite, Passphrase, PassphraseCost, Region, StoreError};
+use waxseal_kms_local::{
+    CreateOptions, LocalKms, NewSeal, Overwrite, Passphrase, PassphraseCost, Region, SealingKey, StoreError,
+};
 
 use super::{credentials, lock, seal, serve};
-use crate::args::{BackupPassphrase, Common, KmsBackup, KmsCommand, KmsInit, KmsRestore, PassphraseOptions, SealName};
+use crate::args::{
+    AwsOptions, BackupPassphrase, Common, KmsBackup, KmsCommand, KmsInit, KmsRestore, PassphraseOptions, SealName,
+};
 use crate::atomic::directory_of;
 use crate::error::{Class, CliError};
 use crate::home::Home;
 use crate::library_errors;
 use crate::output::Console;
 use crate::passphrase::{Purpose, Source};
-use crate::session::{ask, store_passphrase};
+use crate::session::{Missing, ask, generate, open_store, store_passphrase};
 use crate::shown::shown;
 
 /// Runs the command.
@@ -39,9 +43,11 @@ fn init(directory: &Path, args: &KmsInit, console: &Console) -> Result<(), CliEr
         None => Region::default(),
     };
     refuse_existing(directory)?;
-    let passphrase = seal_passphrase(args.seal, &args.passphrase)?;
-    let options = CreateOptions { home_region, seal: new_seal(passphrase.as_ref()) };
-    let kms = LocalKms::create(directory, &options).map_err(|error| library_errors::store(&error))?;
+    let passphrase = seal_passphrase(&args.seal, || ask(&store_passphrase(&args.passphrase), Purpose::Set))?;
+    let kms = with_seal(&args.seal, passphrase.as_ref(), |seal| {
+        LocalKms::create(directory, &CreateOptions { home_region, seal })
+    });
+    let kms = kms.map_err(|error| library_errors::store(&error))?;
     let default_key = kms.default_key().map_err(|error| library_errors::store(&error))?.map(|arn| arn.to_string());
     let place = shown(&directory.to_string_lossy());
     console.result(
@@ -58,8 +64,8 @@ fn init(directory: &Path, args: &KmsInit, console: &Console) -> Result<(), CliEr
 fn backup(directory: &Path, args: &KmsBackup, console: &Console) -> Result<(), CliError> {
     // Nobody should think up a passphrase for a file that cannot be written.
     refuse_place(directory, args)?;
-    let mut store_source = || ask(&store_passphrase(&args.passphrase), Purpose::Open).map_err(Into::into);
-    let kms = LocalKms::open(directory, &mut store_source).map_err(|error| library_errors::store(&error))?;
+    let kms = open_store(directory, Missing::Refuse, &store_passphrase(&args.passphrase), &AwsOptions::default());
+    let kms = kms.map_err(|error| library_errors::store(&error))?.into_kms();
     let passphrase = backup_passphrase(&args.backup, &args.passphrase, Purpose::Set)?;
     let overwrite = if args.force { Overwrite::Replace } else { Overwrite::Refuse };
     let report = kms
@@ -83,9 +89,10 @@ fn backup(directory: &Path, args: &KmsBackup, console: &Console) -> Result<(), C
 
 fn restore(directory: &Path, args: &KmsRestore, console: &Console) -> Result<(), CliError> {
     refuse_existing(directory)?;
-    let new = seal_passphrase(args.seal, &args.passphrase)?;
+    let new = seal_passphrase(&args.seal, || ask(&store_passphrase(&args.passphrase), Purpose::Set))?;
     let mut old = || backup_passphrase(&args.backup, &args.passphrase, Purpose::Open).map_err(Into::into);
-    let restored = waxseal_kms_local::restore(directory, &args.file, &mut old, new_seal(new.as_ref()));
+    let restored =
+        with_seal(&args.seal, new.as_ref(), |seal| waxseal_kms_local::restore(directory, &args.file, &mut old, seal));
     let kms = restored.map_err(|error| library_errors::reading_backup(&error, &args.file))?;
     let default_key = kms.default_key().map_err(|error| library_errors::store(&error))?.map(|arn| arn.to_string());
     let place = shown(&directory.to_string_lossy());
@@ -138,19 +145,25 @@ fn refuse_existing(directory: &Path) -> Result<(), CliError> {
     }
 }
 
-/// The seal that a passphrase, or none, stands for.
-pub(super) fn new_seal(passphrase: Option<&Passphrase>) -> NewSeal<'_> {
-    match passphrase {
-        Some(passphrase) => NewSeal::Passphrase { passphrase, cost: PassphraseCost::default() },
-        None => NewSeal::KeyFile,
+/// Does something with the seal that was asked for. AWS KMS is asked for a data key by whoever makes the seal.
+pub(super) fn with_seal<T>(name: &SealName, passphrase: Option<&Passphrase>, act: impl FnOnce(NewSeal<'_>) -> T) -> T {
+    match (name, passphrase) {
+        (SealName::Key(key), _) => {
+            act(NewSeal::KeyService(SealingKey(&|context| generate(&AwsOptions::default(), key, context))))
+        }
+        (_, Some(passphrase)) => act(NewSeal::Passphrase { passphrase, cost: PassphraseCost::default() }),
+        (_, None) => act(NewSeal::KeyFile),
     }
 }
 
-/// The passphrase that is to seal a new store, if one is.
-fn seal_passphrase(seal: SealName, options: &PassphraseOptions) -> Result<Option<Passphrase>, CliError> {
+/// The passphrase that is to seal a store, if one is.
+pub(super) fn seal_passphrase(
+    seal: &SealName,
+    ask: impl FnOnce() -> Result<Passphrase, CliError>,
+) -> Result<Option<Passphrase>, CliError> {
     match seal {
-        SealName::Keyfile => Ok(None),
-        SealName::Passphrase => ask(&store_passphrase(options), Purpose::Set).map(Some),
+        SealName::Keyfile | SealName::Key(_) => Ok(None),
+        SealName::Passphrase => ask().map(Some),
     }
 }
 

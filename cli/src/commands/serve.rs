@@ -8,15 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
-use waxseal_kms_local::{CreateOptions, LocalKms, Opened};
+use waxseal_kms_local::{LocalKms, Opened};
 use waxseal_kms_server::{Config, Exposure, Keeper, Limits, Server, ServerError, Tls};
 
 use self::log::ServeLog;
-use crate::args::{Common, KmsServe};
+use crate::args::{AwsOptions, Common, KmsServe};
 use crate::error::{Class, CliError};
 use crate::output::Console;
-use crate::passphrase::Purpose;
-use crate::session::{ask, say_created, store_passphrase};
+use crate::session::{Missing, open_store, say_created, store_passphrase, unseal};
 use crate::shown::shown;
 use crate::{descriptors, interrupt, library_errors};
 
@@ -65,13 +64,15 @@ fn config(args: &KmsServe) -> Config {
 
 /// Opens the store, which is made if there is none; or leaves it locked.
 fn keeper(directory: &Path, args: &KmsServe, console: &Console) -> Result<Keeper, CliError> {
-    if args.locked {
+    let keeper = if args.locked {
         // A store that is not there, or cannot be used at all, is better known now.
         waxseal_kms_local::status(directory).map_err(|error| library_errors::store(&error))?;
-        return Ok(Keeper::locked(directory.to_owned()));
-    }
-    let source = store_passphrase(&args.passphrase);
-    open_or_create(directory, &source, console).map(Keeper::unlocked)
+        Keeper::locked(directory.to_owned())
+    } else {
+        let source = store_passphrase(&args.passphrase);
+        open_or_create(directory, &source, console).map(Keeper::unlocked)?
+    };
+    Ok(keeper.asking(|encrypted, context| unseal(&AwsOptions::default(), encrypted, context)))
 }
 
 /// Opens the store, or makes one and says so.
@@ -80,8 +81,7 @@ pub(super) fn open_or_create(
     source: &crate::passphrase::Source,
     console: &Console,
 ) -> Result<LocalKms, CliError> {
-    let mut passphrase = || ask(source, Purpose::Open).map_err(Into::into);
-    let opened = LocalKms::open_or_create(directory, &CreateOptions::default(), &mut passphrase);
+    let opened = open_store(directory, Missing::Create, source, &AwsOptions::default());
     let opened = opened.map_err(|error| library_errors::store(&error))?;
     if let Opened::Created(_) = &opened {
         say_created(console, directory);

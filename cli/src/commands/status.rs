@@ -24,8 +24,11 @@ pub(crate) fn run(common: &Common, console: &Console) -> Result<(), CliError> {
 
 fn text(status: &StoreStatus) -> String {
     let sealed = match status.seal {
-        SealKind::Passphrase => "by a passphrase",
-        _ => "by a key file beside it: whoever can copy both can open everything",
+        SealKind::Passphrase => "by a passphrase".to_owned(),
+        SealKind::KeyService => {
+            format!("by the key {}", status.seal_key.as_ref().map_or("of AWS KMS", |key| key.as_str()))
+        }
+        _ => "by a key file beside it: whoever can copy both can open everything".to_owned(),
     };
     let default_key = status.default_key.as_ref().map_or("none: alias/default is gone", |key| key.as_str());
     let backup = status.last_backup_at.map_or_else(
@@ -53,6 +56,7 @@ fn json(status: &StoreStatus) -> Value {
         "schema_version": status.schema_version,
         "home_region": status.home_region.as_str(),
         "seal": status.seal.name(),
+        "seal_key": status.seal_key.as_ref().map(waxseal_key_service::KeyArn::as_str),
         "default_key": status.default_key.as_ref().map(waxseal_key_service::KeyArn::as_str),
         "keys": status.keys,
         "created": status.created_at.as_millis() / 1000,

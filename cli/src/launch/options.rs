@@ -13,8 +13,9 @@ const FLAGS: [(&str, &str); 4] =
 
 /// Options that take a value, and what they are for `waxseal mount`. The value follows after `=`. mount(8) knows a
 /// `context` of its own (SELinux) and takes it away, so ours has another name here.
-const VALUES: [(&str, &str); 9] = [
+const VALUES: [(&str, &str); 10] = [
     ("home", "--home"),
+    ("kms", "--kms"),
     ("key", "--key"),
     ("encryption-context", "--context"),
     ("key-ttl", "--key-ttl"),

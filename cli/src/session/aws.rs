@@ -47,7 +47,7 @@ impl LazyAws {
         Self { options, connected: OnceCell::new(), resolved: Mutex::default() }
     }
 
-    async fn kms(&self) -> &AwsKms {
+    pub(super) async fn kms(&self) -> &AwsKms {
         self.connected.get_or_init(|| AwsKms::connect(self.options.clone())).await
     }
 }

@@ -9,12 +9,13 @@ use waxseal_key_service::{
     DataKey, EncryptedDataKey, EncryptionContext, ErrorCode, GeneratedDataKey, KeyArn, KeyId, KeyService,
     KeyServiceError, Provider,
 };
-use waxseal_kms_local::{CreateOptions, LocalKms, Opened};
+use waxseal_kms_local::{LocalKms, Opened};
 
-use super::{Missing, ask};
+use super::{Missing, open_store};
+use crate::args::AwsOptions;
 use crate::error::CliError;
 use crate::library_errors;
-use crate::passphrase::{Purpose, Source};
+use crate::passphrase::Source;
 
 /// The embedded KMS, opened by the first call to it: what fails before needs no store, no passphrase, and makes none.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub(super) struct LazyKms {
     pub(super) directory: PathBuf,
     passphrase: Source,
     missing: Missing,
+    aws: AwsOptions,
     opened: OnceLock<Result<LocalKms, CliError>>,
     /// Whether the store was made by this process, and nobody has been told yet.
     pub(super) told: AtomicBool,
@@ -29,8 +31,8 @@ pub(super) struct LazyKms {
 
 impl LazyKms {
     /// Nothing is opened yet.
-    pub(super) fn new(directory: PathBuf, passphrase: Source, missing: Missing) -> Self {
-        Self { directory, passphrase, missing, opened: OnceLock::new(), told: AtomicBool::new(false) }
+    pub(super) fn new(directory: PathBuf, passphrase: Source, missing: Missing, aws: AwsOptions) -> Self {
+        Self { directory, passphrase, missing, aws, opened: OnceLock::new(), told: AtomicBool::new(false) }
     }
 
     pub(super) fn open(&self) -> Result<&LocalKms, KeyServiceError> {
@@ -43,11 +45,7 @@ impl LazyKms {
     }
 
     fn try_open(&self) -> Result<LocalKms, CliError> {
-        let mut passphrase = || ask(&self.passphrase, Purpose::Open).map_err(Into::into);
-        let opened = match self.missing {
-            Missing::Refuse => LocalKms::open(&self.directory, &mut passphrase).map(Opened::Existing),
-            Missing::Create => LocalKms::open_or_create(&self.directory, &CreateOptions::default(), &mut passphrase),
-        };
+        let opened = open_store(&self.directory, self.missing, &self.passphrase, &self.aws);
         let opened = opened.map_err(|error| library_errors::store(&error))?;
         if let Opened::Created(_) = &opened {
             self.told.store(true, Ordering::Relaxed);

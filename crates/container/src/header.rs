@@ -15,7 +15,7 @@ pub use self::core::{Core, FileId, MAX_CONTEXT_LEN};
 pub use self::rewrap::KeyReplacement;
 use crate::error::{ContainerError, Damage};
 use crate::geometry::HEADER_LEN;
-use crate::io::read_full;
+use crate::io::{ReadAt, read_full, read_full_at};
 use crate::keys::{ContentKeys, KeySchedule};
 
 /// The first 8 bytes of every container. The first is no text in any encoding, so no text file is taken for one.
@@ -43,7 +43,9 @@ pub enum State {
 }
 
 /// A parsed header. Until [`Header::unlock`] has verified the tag, everything in it is a claim.
-#[derive(Clone, Debug)]
+///
+/// Two headers are equal if every byte that means something is.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     preamble: [u8; PREAMBLE_LEN],
     tag: [u8; TAG_LEN],
@@ -61,6 +63,16 @@ impl Header {
     pub fn read_from(input: &mut (impl Read + ?Sized)) -> Result<Self, ContainerError> {
         let mut bytes = [0; HEADER_LEN];
         let length = read_full(input, &mut bytes).map_err(ContainerError::Read)?;
+        Self::parse(&bytes[..length])
+    }
+
+    /// Reads a header from the beginning of a file, by position.
+    ///
+    /// # Errors
+    /// As [`Header::read_from`].
+    pub fn read_at(file: &(impl ReadAt + ?Sized)) -> Result<Self, ContainerError> {
+        let mut bytes = [0; HEADER_LEN];
+        let length = read_full_at(file, &mut bytes, 0).map_err(ContainerError::Read)?;
         Self::parse(&bytes[..length])
     }
 

@@ -32,8 +32,16 @@ pub struct NewContainer {
     pub created: Option<u64>,
 }
 
+impl NewContainer {
+    /// A container for these keys, without a context, in the default suite, that does not say when it was made.
+    #[must_use]
+    pub fn new(keys: Vec<KeyReference>) -> Self {
+        Self { keys, context: EncryptionContext::new(), suite: Suite::default(), created: None }
+    }
+}
+
 /// An opened header, and the key that opened it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct OpenedBy {
     /// The header, with the keys to the content.
     pub unlocked: Unlocked,

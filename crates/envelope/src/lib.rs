@@ -7,10 +7,14 @@
 //!
 //! [`Envelope::rewrap`] gives a container other keys in its place, without seeing its data key where that can be had.
 //!
+//! A [`DataKeyCache`] opens headers and remembers them for a while; a [`Stock`] has new containers ready before they are asked
+//! for.
+//!
 //! [`Fsck`] checks a container, repairs it and saves what is left of it.
 
 mod allowed;
 mod candidates;
+mod data_keys;
 mod envelope;
 mod error;
 mod fsck;
@@ -20,6 +24,7 @@ mod reading;
 mod rewrap;
 
 pub use allowed::{AllowedKeys, AwsAccount, AwsAccountError, LocalKeys};
+pub use data_keys::{CacheCounts, CacheLimits, DataKeyCache, Stock, StockLimits};
 pub use envelope::{Envelope, NewContainer, OpenedBy};
 pub use error::EnvelopeError;
 pub use fsck::{Damaged, Finding, Fsck, Repair, Salvage};

@@ -2,13 +2,10 @@
 
 mod change;
 mod make;
-#[cfg(test)]
-mod tests;
 
 use std::fs::File;
-use std::io::Seek as _;
 
-use waxseal_container::{ContainerError, Header};
+use waxseal_container::Header;
 use waxseal_key_service::{EncryptedDataKey, KeyArn, KeyReference, Provider};
 
 use self::change::Change;
@@ -114,7 +111,7 @@ impl Envelope {
             Act::Replace => lock_exclusive(file),
             Act::Look => Ok(true),
         };
-        let header = read_header(file)?;
+        let header = Header::read_at(file)?;
         rewrap.reading.context.iter().try_for_each(|assertion| assertion.check(header.core().context()))?;
         let Some(change) = self.change_of(&header, rewrap).await? else {
             let keys = header.current_data_keys().iter().map(KeyName::of).collect();
@@ -175,10 +172,4 @@ impl Envelope {
         }
         Ok(keep.iter().map(KeyName::of).chain(make).collect())
     }
-}
-
-/// Reads the header of a container, whatever was read from the file before.
-fn read_header(mut file: &File) -> Result<Header, EnvelopeError> {
-    file.rewind().map_err(ContainerError::Read)?;
-    Ok(Header::read_from(&mut file)?)
 }

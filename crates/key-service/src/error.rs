@@ -121,6 +121,12 @@ codes! {
 }
 
 impl ErrorCode {
+    /// Whether it is the caller's own word for an answer that it has not got, or cannot believe.
+    #[must_use]
+    pub fn is_found_by_the_caller(self) -> bool {
+        matches!(self, Self::InvalidAnswer | Self::NoCredentials | Self::Unreachable)
+    }
+
     /// Whether the same request may succeed later: the service, not the request, is at fault.
     #[must_use]
     pub fn is_transient(self) -> bool {

@@ -13,6 +13,7 @@ mod error;
 mod key_id;
 mod locked;
 mod service;
+mod shown;
 
 pub use context::{ContextError, EncryptionContext};
 pub use data_key::{DATA_KEY_LEN, DataKey};
@@ -21,3 +22,4 @@ pub use error::{ErrorCode, KeyServiceError};
 pub use key_id::{AliasName, KeyArn, KeyId, KeyIdError, KeyReference, LOCAL_ACCOUNT};
 pub use locked::{SecretBytes, memory_is_locked};
 pub use service::{GeneratedDataKey, KeyService};
+pub use shown::shown;

@@ -1,24 +1,70 @@
-//! The HTTP client: rustls over ring, proxies as the environment has them, and no data key in the clear on a network.
+//! The HTTP client: rustls over ring, proxies as the environment has them for what is encrypted, and no data key in the
+//! clear on a network.
 
 use std::net::IpAddr;
 
+use aws_sdk_kms::config::http::HttpRequest;
 use aws_sdk_kms::config::interceptors::BeforeTransmitInterceptorContextRef;
-use aws_sdk_kms::config::{ConfigBag, Intercept, RuntimeComponents, SharedHttpClient};
+use aws_sdk_kms::config::{ConfigBag, HttpClient, Intercept, RuntimeComponents, SharedHttpClient};
 use aws_sdk_kms::error::BoxError;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
 
 /// Makes the client that all requests of a connection go through, those for credentials too.
 pub(crate) fn http_client() -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(|settings, components| {
-        let mut builder =
-            Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).proxy_config(ProxyConfig::from_env());
+    SharedHttpClient::new(Client {
+        direct: client_by(ProxyConfig::disabled),
+        proxied: client_by(ProxyConfig::from_env),
+    })
+}
+
+fn client_by(proxy: fn() -> ProxyConfig) -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut builder = Connector::builder().tls_provider(Provider::Rustls(CryptoMode::Ring)).proxy_config(proxy());
         builder.set_connector_settings(settings.cloned());
         builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
         builder.build()
     })
+}
+
+/// A proxy carries what is encrypted. What is not is for this machine, or for the addresses that give a machine its
+/// credentials: a proxy would show it to the network, and to itself.
+#[derive(Debug)]
+struct Client {
+    direct: SharedHttpClient,
+    proxied: SharedHttpClient,
+}
+
+#[derive(Debug)]
+struct ByScheme {
+    direct: SharedHttpConnector,
+    proxied: SharedHttpConnector,
+}
+
+impl HttpClient for Client {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(ByScheme {
+            direct: self.direct.http_connector(settings, components),
+            proxied: self.proxied.http_connector(settings, components),
+        })
+    }
+
+    fn connector_metadata(&self) -> Option<ConnectorMetadata> {
+        self.proxied.connector_metadata()
+    }
+}
+
+impl HttpConnector for ByScheme {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let scheme = request.uri().split_once("://").map_or("", |(scheme, _)| scheme);
+        if scheme.eq_ignore_ascii_case("https") { self.proxied.call(request) } else { self.direct.call(request) }
+    }
 }
 
 /// Refuses to send anything to another machine without TLS: the answer would show data keys to the network.

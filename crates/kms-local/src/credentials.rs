@@ -1,5 +1,7 @@
 //! Credentials: with what a client of a served KMS signs its requests (SEMANTICS.md, "Credentials").
 
+mod signing;
+
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +13,7 @@ use crate::error::StoreError;
 use crate::local_kms::LocalKms;
 use crate::store;
 use crate::timestamp::Timestamp;
+pub use signing::{SigningKey, SigningScope};
 
 /// What every access key id begins with. AWS's own begin otherwise: nobody should take the one for the other.
 const ID_PREFIX: &str = "WAXK";
@@ -29,6 +32,7 @@ const MAX_NAME: usize = 64;
 pub struct Credential {
     about: CredentialInfo,
     secret: Zeroizing<String>,
+    kept: signing::Kept,
 }
 
 /// A credential without its secret.
@@ -71,7 +75,7 @@ impl LocalKms {
             name: name.to_owned(),
             created_at: Timestamp::now(),
         };
-        let credential = Credential { about, secret: random_secret().map_err(StoreError::random)? };
+        let credential = Credential::new(about, random_secret().map_err(StoreError::random)?);
         if self.store.insert_credential(&credential)? {
             Ok(credential)
         } else {
@@ -109,7 +113,7 @@ pub fn delete_credential(directory: &Path, access_key_id: &str) -> Result<bool, 
 impl Credential {
     /// Puts together what the store has unsealed.
     pub(crate) fn new(about: CredentialInfo, secret: Zeroizing<String>) -> Self {
-        Self { about, secret }
+        Self { about, secret, kept: signing::Kept::default() }
     }
 
     /// Everything but the secret.

@@ -95,6 +95,14 @@ pub enum StoreError {
         /// Why it could not be had.
         source: Cause,
     },
+    /// The key service whose key seals the store refuses or cannot be asked.
+    #[error("{}: the key that seals the key store cannot be used", path.display())]
+    KeyService {
+        /// The database file.
+        path: PathBuf,
+        /// What the key service says.
+        source: Cause,
+    },
     /// A passphrase that is empty or too long to be one.
     #[error("a passphrase has 1 to {max} bytes, this one has {len}")]
     PassphraseLength {
@@ -269,6 +277,7 @@ impl From<StoreError> for KeyServiceError {
             | StoreError::DirectoryUnsafe { .. }
             | StoreError::WrongPassphrase { .. }
             | StoreError::Passphrase { .. }
+            | StoreError::KeyService { .. }
             | StoreError::PassphraseLength { .. }
             | StoreError::OutOfMemory { .. } => (ErrorCode::KeyUnavailable, "The key store is locked."),
             StoreError::AlreadyThere { .. }

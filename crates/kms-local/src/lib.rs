@@ -32,7 +32,9 @@ mod store;
 mod timestamp;
 
 pub use backup::{BackupReport, Overwrite, restore};
-pub use credentials::{Credential, CredentialError, CredentialInfo, credentials, delete_credential};
+pub use credentials::{
+    Credential, CredentialError, CredentialInfo, SigningKey, SigningScope, credentials, delete_credential,
+};
 pub use error::StoreError;
 pub use key::{KeyMetadata, KeySpec, KeyState, KeyUsage, Origin, RotationType};
 pub use local_kms::{CreateOptions, LocalKms, Opened};
@@ -44,6 +46,6 @@ pub use operations::{
     ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse,
 };
 pub use region::{Region, RegionError};
-pub use seal::{NewSeal, Passphrase, PassphraseCost, PassphraseSource, SealKind};
+pub use seal::{DataKeySource, NewSeal, Passphrase, PassphraseCost, PassphraseSource, SealKind, SealingKey, Secrets};
 pub use store::status::{StoreStatus, status};
 pub use timestamp::Timestamp;

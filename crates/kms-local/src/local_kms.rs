@@ -1,15 +1,16 @@
 //! The embedded KMS as its users hold it.
 
+use std::error::Error;
 use std::path::Path;
 
-use waxseal_key_service::{AliasName, KeyArn, KeyId};
+use waxseal_key_service::{AliasName, DataKey, EncryptedDataKey, EncryptionContext, KeyArn, KeyId};
 
 use crate::error::StoreError;
 use crate::key::{FIRST_VERSION, KeyUuid};
 use crate::names::Name;
 use crate::operations::create_key;
 use crate::region::Region;
-use crate::seal::{NewSeal, PassphraseSource};
+use crate::seal::{NewSeal, PassphraseSource, Secrets};
 use crate::store::Store;
 use crate::store::create::{self, Plan};
 use crate::store::rows::AliasRow;
@@ -81,9 +82,19 @@ impl LocalKms {
     /// Opens the store in `directory`. The passphrase is asked for only if one seals it.
     ///
     /// # Errors
-    /// There is no store, it is damaged, of a newer version or another program's, or it cannot be unsealed.
+    /// There is no store, it is damaged, of a newer version or another program's, or it cannot be unsealed: also if a key of
+    /// another key service seals it, which nobody asks here.
     pub fn open(directory: &Path, passphrase: PassphraseSource<'_>) -> Result<Self, StoreError> {
-        Store::open(directory, passphrase).map(|store| Self { store })
+        let mut nobody = nobody_asks;
+        Self::unseal(directory, Secrets { passphrase, data_key: &mut nobody })
+    }
+
+    /// Opens the store in `directory`, whatever seals it.
+    ///
+    /// # Errors
+    /// As [`LocalKms::open`], or the key service refuses.
+    pub fn unseal(directory: &Path, secrets: Secrets<'_>) -> Result<Self, StoreError> {
+        Store::open(directory, secrets).map(|store| Self { store })
     }
 
     /// Opens the store in `directory`, which is made if there is none. Of many processes at once one makes it.
@@ -95,13 +106,29 @@ impl LocalKms {
         options: &CreateOptions<'_>,
         passphrase: PassphraseSource<'_>,
     ) -> Result<Opened, StoreError> {
-        match Self::open(directory, passphrase) {
+        let mut nobody = nobody_asks;
+        Self::unseal_or_create(directory, options, Secrets { passphrase, data_key: &mut nobody })
+    }
+
+    /// As [`LocalKms::open_or_create`], whatever seals the store that is there.
+    ///
+    /// # Errors
+    /// As [`LocalKms::unseal`] and [`LocalKms::create`], but for a store that is missing or there.
+    pub fn unseal_or_create(
+        directory: &Path,
+        options: &CreateOptions<'_>,
+        secrets: Secrets<'_>,
+    ) -> Result<Opened, StoreError> {
+        let Secrets { passphrase, data_key } = secrets;
+        match Self::unseal(directory, Secrets { passphrase: &mut *passphrase, data_key: &mut *data_key }) {
             Err(StoreError::NotThere { .. }) => {}
             opened => return opened.map(Opened::Existing),
         }
         match Self::create(directory, options) {
             // Another process was faster.
-            Err(StoreError::AlreadyThere { .. }) => Self::open(directory, passphrase).map(Opened::Existing),
+            Err(StoreError::AlreadyThere { .. }) => {
+                Self::unseal(directory, Secrets { passphrase, data_key }).map(Opened::Existing)
+            }
             created => created.map(Opened::Created),
         }
     }
@@ -157,6 +184,11 @@ impl LocalKms {
     pub fn regions_with_alias(&self, name: &AliasName) -> Result<Vec<Region>, StoreError> {
         self.store.regions_with_alias(name)
     }
+}
+
+/// What is said of a seal by another key service where nobody can ask one.
+fn nobody_asks(_: &EncryptedDataKey, _: &EncryptionContext) -> Result<DataKey, Box<dyn Error + Send + Sync>> {
+    Err("nobody here asks the key service whose key seals it".into())
 }
 
 /// The alias that commands use when no key is named.

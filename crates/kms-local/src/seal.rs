@@ -1,15 +1,16 @@
-//! Sealing: the root key wraps all key material, and is itself sealed by a key file or a passphrase (SEMANTICS.md,
-//! "Sealing").
+//! Sealing: the root key wraps all key material, and is itself sealed by a key file, a passphrase or a key of another key
+//! service (SEMANTICS.md, "Sealing").
 
 pub(crate) mod key_file;
 pub(crate) mod passphrase;
 pub(crate) mod root_key;
+pub(crate) mod service;
 
 use std::path::Path;
 
 use hkdf::Hkdf;
 use sha2::{Digest, Sha256};
-use waxseal_key_service::SecretBytes;
+use waxseal_key_service::{KeyArn, SecretBytes};
 
 use crate::aead;
 use crate::encoding::{Fields, Reader};
@@ -17,6 +18,8 @@ use crate::error::StoreError;
 pub use passphrase::{Passphrase, PassphraseCost, PassphraseSource};
 use passphrase::{PassphraseKey, PassphraseLock};
 use root_key::{RootKey, StoreId};
+use service::ServiceLock;
+pub use service::{DataKeySource, SealingKey};
 
 /// What a new store is to be sealed with.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +33,22 @@ pub enum NewSeal<'a> {
         /// What one derivation costs.
         cost: PassphraseCost,
     },
+    /// A data key under a key of another key service, which every opening has decrypted there.
+    KeyService(SealingKey<'a>),
+}
+
+/// Whoever can give what unseals a store; asked only for what its seal needs, and then once.
+pub struct Secrets<'a> {
+    /// Gives the passphrase.
+    pub passphrase: PassphraseSource<'a>,
+    /// Has the data key decrypted.
+    pub data_key: DataKeySource<'a>,
+}
+
+impl std::fmt::Debug for Secrets<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secrets")
+    }
 }
 
 /// How a store is sealed.
@@ -40,15 +59,18 @@ pub enum SealKind {
     KeyFile,
     /// By a passphrase.
     Passphrase,
+    /// By a key of another key service.
+    KeyService,
 }
 
 impl SealKind {
-    /// The name in commands and output: `keyfile` or `passphrase`.
+    /// The name in commands and output: `keyfile`, `passphrase` or `kms`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::KeyFile => "keyfile",
             Self::Passphrase => "passphrase",
+            Self::KeyService => "kms",
         }
     }
 }
@@ -56,6 +78,7 @@ impl SealKind {
 const VERSION: u8 = 1;
 const KEY_FILE: u8 = 1;
 const PASSPHRASE: u8 = 2;
+const KEY_SERVICE: u8 = 3;
 const SEALED_ROOT_LEN: usize = aead::OVERHEAD + aead::KEY_LEN;
 const CHECKSUM_LEN: usize = 32;
 
@@ -65,6 +88,7 @@ pub(crate) enum Lock {
     /// The key file with this id.
     KeyFile([u8; key_file::ID_LEN]),
     Passphrase(PassphraseLock),
+    KeyService(ServiceLock),
 }
 
 /// The sealed root key of a store together with what is needed to unseal it.
@@ -89,20 +113,30 @@ impl Sealed {
         match self.lock {
             Lock::KeyFile(_) => SealKind::KeyFile,
             Lock::Passphrase(_) => SealKind::Passphrase,
+            Lock::KeyService(_) => SealKind::KeyService,
         }
     }
 
-    /// Unseals the root key with the key file in `dir`, or with the passphrase that `source` gives.
+    /// The key of another key service that seals, if one does.
+    pub(crate) fn key_arn(&self) -> Option<&KeyArn> {
+        match &self.lock {
+            Lock::KeyService(lock) => Some(lock.key_arn()),
+            Lock::KeyFile(_) | Lock::Passphrase(_) => None,
+        }
+    }
+
+    /// Unseals the root key with the key file in `dir`, or with what `secrets` gives.
     pub(crate) fn unseal(
         &self,
         store: &StoreId,
         dir: &Path,
         database: &Path,
-        source: PassphraseSource<'_>,
+        secrets: Secrets<'_>,
     ) -> Result<RootKey, StoreError> {
         let key = match &self.lock {
             Lock::KeyFile(id) => key_file::read(dir, id)?,
-            Lock::Passphrase(lock) => lock.open(database, source)?,
+            Lock::Passphrase(lock) => lock.open(database, secrets.passphrase)?,
+            Lock::KeyService(lock) => lock.open(database, store, secrets.data_key)?,
         };
         let root = SecretBytes::try_fill(|out| {
             aead::open(sealing_key(&key, store).expose(), associated(store, &self.lock).as_bytes(), &self.root, out)
@@ -144,6 +178,10 @@ fn encode_lock(lock: &Lock) -> Vec<u8> {
             bytes.push(PASSPHRASE);
             lock.encode(&mut bytes);
         }
+        Lock::KeyService(lock) => {
+            bytes.push(KEY_SERVICE);
+            lock.encode(&mut bytes);
+        }
     }
     bytes
 }
@@ -155,6 +193,7 @@ fn decode_lock(reader: &mut Reader<'_>) -> Option<Lock> {
     match reader.u8()? {
         KEY_FILE => reader.array().map(Lock::KeyFile),
         PASSPHRASE => PassphraseLock::decode(reader).map(Lock::Passphrase),
+        KEY_SERVICE => ServiceLock::decode(reader).map(Lock::KeyService),
         _ => None,
     }
 }
@@ -174,14 +213,23 @@ pub(crate) fn derive(salt: &[u8], secret: &[u8], purpose: &[u8]) -> SecretBytes 
     derived.expect("HKDF-SHA256 gives up to 8160 bytes")
 }
 
-/// Derives the passphrase's key with a fresh salt.
-pub(crate) fn new_passphrase_lock(
-    path: &Path,
-    passphrase: &Passphrase,
-    cost: PassphraseCost,
-) -> Result<(PassphraseLock, SecretBytes), StoreError> {
-    let PassphraseKey { lock, key } = PassphraseKey::new(path, passphrase, cost)?;
-    Ok((lock, key))
+/// The lock of a new seal and its key, where both come from outside the store's directory; `None` for the key file.
+pub(crate) fn outer_lock(
+    database: &Path,
+    seal: &NewSeal<'_>,
+    store: &StoreId,
+) -> Result<Option<(Lock, SecretBytes)>, StoreError> {
+    Ok(match seal {
+        NewSeal::KeyFile => None,
+        NewSeal::Passphrase { passphrase, cost } => {
+            let PassphraseKey { lock, key } = PassphraseKey::new(database, passphrase, *cost)?;
+            Some((Lock::Passphrase(lock), key))
+        }
+        NewSeal::KeyService(key) => {
+            let (lock, key) = ServiceLock::new(database, *key, store)?;
+            Some((Lock::KeyService(lock), key))
+        }
+    })
 }
 
 #[cfg(test)]

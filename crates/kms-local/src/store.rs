@@ -1,8 +1,9 @@
 //! The store: a SQLite database in a directory, and the keys of it that are in memory.
 //!
-//! One connection serves all threads, under one lock that is held for a query, never for the cryptography of a request.
-//! What was read stays in memory until any process changes the store, which every call looks for first: a key that was
-//! disabled elsewhere is disabled for the very next call (SEMANTICS.md, "Many processes").
+//! One connection serves what all threads read, under one lock that is held for a query, never for the cryptography of a
+//! request, and never while somebody waits for another process: changes have a connection of their own. What was read
+//! stays in memory until anybody changes the store, which every call looks for first: a key that was disabled elsewhere
+//! is disabled for the very next call (SEMANTICS.md, "Many processes").
 
 mod cache;
 mod connection;
@@ -27,7 +28,7 @@ use crate::key::{FIRST_VERSION, Key, KeySpec, KeyUuid, Material};
 use crate::key_pair::KeyPair;
 use crate::names::Name;
 use crate::region::Region;
-use crate::seal::PassphraseSource;
+use crate::seal::Secrets;
 use crate::seal::root_key::{MaterialPlace, RootKey, StoreId};
 use crate::timestamp::Timestamp;
 use cache::Cache;
@@ -47,9 +48,11 @@ pub(crate) struct Store {
     home_region: Region,
     root: RootKey,
     inner: Mutex<Inner>,
+    /// The connection that changes are made with, once there was one. It may wait for another process for seconds.
+    writer: Mutex<Option<Connection>>,
 }
 
-/// What the lock protects.
+/// What the lock of readers protects.
 struct Inner {
     connection: Connection,
     access: Access,
@@ -75,8 +78,8 @@ pub(crate) struct Usable {
 
 impl Store {
     /// Opens the store in `directory` and unseals it.
-    pub(crate) fn open(directory: &Path, passphrase: PassphraseSource<'_>) -> Result<Self, StoreError> {
-        Self::open_with(directory, |meta, database| meta.sealed.unseal(&meta.id, directory, database, passphrase))
+    pub(crate) fn open(directory: &Path, secrets: Secrets<'_>) -> Result<Self, StoreError> {
+        Self::open_with(directory, |meta, database| meta.sealed.unseal(&meta.id, directory, database, secrets))
     }
 
     /// Opens the store in `directory` with the root key that `unseal` finds for it.
@@ -90,8 +93,8 @@ impl Store {
         let root = unseal(&meta, &database)?;
         let stamp = access.stamp(&connection, &database)?;
         let inner = Mutex::new(Inner { connection, access, cache: Cache::default(), stamp });
-        let store =
-            Self { directory: directory.to_owned(), database, id: meta.id, home_region: meta.home_region, root, inner };
+        let (id, home_region, writer) = (meta.id, meta.home_region, Mutex::new(None));
+        let store = Self { directory: directory.to_owned(), database, id, home_region, root, inner, writer };
         // A store that cannot be changed now must open all the same: what is due is not found in any case, and the next
         // opening tries again.
         drop(store.destroy_what_is_due());
@@ -216,9 +219,11 @@ impl Store {
     /// with it.
     pub(crate) fn write<T, E: From<StoreError>>(&self, change: impl FnOnce(&Rows<'_>) -> Result<T, E>) -> Result<T, E> {
         let now = Timestamp::now();
-        let mut inner = self.inner();
-        let Inner { connection, cache, access, .. } = &mut *inner;
-        access.check_writable(&self.database)?;
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = match &mut *writer {
+            Some(connection) => connection,
+            none => none.insert(self.open_for_writing()?),
+        };
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| self.database_error(error))?;
@@ -228,15 +233,20 @@ impl Store {
             rows.delete_due(now)?;
         }
         let done = change(&rows)?;
+        // Whoever reads next finds that the database has changed, as if another process had done it.
         transaction.commit().map_err(|error| self.database_error(error))?;
-        // The database's own version does not change for the connection that changed it.
-        cache.clear();
         if due {
             // What was deleted must not stay readable in the log either. A reader may hold it open a little longer: then the
             // next one that empties it does.
             drop(empty_log(connection));
         }
         Ok(done)
+    }
+
+    fn open_for_writing(&self) -> Result<Connection, StoreError> {
+        let (connection, access) = connection::open(&self.directory, &self.database)?;
+        access.check_writable(&self.database)?;
+        Ok(connection)
     }
 
     /// Makes and wraps a new material, and writes it as a version of the key.

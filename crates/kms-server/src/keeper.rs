@@ -1,22 +1,30 @@
 //! The embedded KMS of a server that can be locked and unlocked while it runs.
 
+use std::error::Error;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use waxseal_kms_local::{LocalKms, PassphraseSource, StoreError};
+use waxseal_key_service::{DataKey, EncryptedDataKey, EncryptionContext};
+use waxseal_kms_local::{LocalKms, PassphraseSource, Secrets, StoreError};
 
 /// Longest time for which a call may go on using keys after they were to be locked away: that of a store that waits for
 /// another process, and more.
 const PATIENCE: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// Has the data key of a seal decrypted.
+type DataKeyFn =
+    dyn Fn(&EncryptedDataKey, &EncryptionContext) -> Result<DataKey, Box<dyn Error + Send + Sync>> + Send + Sync;
+
 /// Holds the embedded KMS while it is unlocked. A locked one holds no key, and its store is closed.
-#[derive(Debug)]
 pub struct Keeper {
     directory: PathBuf,
     kms: RwLock<Option<Arc<LocalKms>>>,
+    /// What has the data key of a seal decrypted, where a key of another key service seals the store.
+    data_key: Option<Box<DataKeyFn>>,
     /// Held while it is being locked or unlocked: one derivation of a passphrase at a time.
     changing: Mutex<()>,
 }
@@ -35,13 +43,25 @@ impl Keeper {
     #[must_use]
     pub fn unlocked(kms: LocalKms) -> Self {
         let directory = kms.directory().to_owned();
-        Self { directory, kms: RwLock::new(Some(Arc::new(kms))), changing: Mutex::default() }
+        Self { directory, kms: RwLock::new(Some(Arc::new(kms))), data_key: None, changing: Mutex::default() }
     }
 
     /// Makes a keeper of the store in `directory` that begins locked.
     #[must_use]
     pub fn locked(directory: PathBuf) -> Self {
-        Self { directory, kms: RwLock::new(None), changing: Mutex::default() }
+        Self { directory, kms: RwLock::new(None), data_key: None, changing: Mutex::default() }
+    }
+
+    /// Says who is asked when it is unlocked, if a key of another key service seals the store. It may take its time.
+    #[must_use]
+    pub fn asking(
+        self,
+        data_key: impl Fn(&EncryptedDataKey, &EncryptionContext) -> Result<DataKey, Box<dyn Error + Send + Sync>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        Self { data_key: Some(Box::new(data_key)), ..self }
     }
 
     /// The store's directory.
@@ -82,11 +102,17 @@ impl Keeper {
     /// long as a passphrase's derivation takes.
     ///
     /// # Errors
-    /// As [`LocalKms::open`]; then it stays locked.
+    /// As [`LocalKms::unseal`]; then it stays locked.
     pub fn unlock(&self, passphrase: PassphraseSource<'_>) -> Result<(), StoreError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_locked() {
-            let kms = LocalKms::open(&self.directory, passphrase)?;
+            let kms = match &self.data_key {
+                None => LocalKms::open(&self.directory, passphrase)?,
+                Some(ask) => {
+                    let mut data_key = |encrypted: &_, context: &_| ask(encrypted, context);
+                    LocalKms::unseal(&self.directory, Secrets { passphrase, data_key: &mut data_key })?
+                }
+            };
             self.replace(Some(Arc::new(kms)));
         }
         Ok(())
@@ -94,6 +120,13 @@ impl Keeper {
 
     fn replace(&self, kms: Option<Arc<LocalKms>>) -> Option<Arc<LocalKms>> {
         std::mem::replace(&mut *self.kms.write().unwrap_or_else(PoisonError::into_inner), kms)
+    }
+}
+
+impl fmt::Debug for Keeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (directory, is_locked) = (&self.directory, self.is_locked());
+        f.debug_struct("Keeper").field("directory", directory).field("is_locked", &is_locked).finish_non_exhaustive()
     }
 }
 

@@ -7,6 +7,9 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections at once; more wait until one ends. Default: 1024.
     pub connections: usize,
+    /// Connections at once from one address (of IPv6, from one network of 64 bits); more are closed at once. Default: 256, so
+    /// that nobody takes the places of all others.
+    pub connections_per_peer: usize,
     /// Bytes of a request's line and headers, and of what is buffered of a connection. At least 8192. Default: 32 KiB, of
     /// which a signed request uses about one. Headers are 100 at most.
     pub head: usize,
@@ -31,6 +34,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1024,
+            connections_per_peer: 256,
             head: 32 << 10,
             body: 256 << 10,
             head_time: Duration::from_secs(60),

@@ -23,7 +23,8 @@ pub struct RequestRecord<'a> {
     pub operation: Option<&'a str>,
     /// The region of its credential scope, once the signature was verified.
     pub region: Option<&'a str>,
-    /// The name of the credential that signed it, once the signature was verified.
+    /// The name of the credential that signed it, once the signature was verified; `(owner)` for the server's owner at its
+    /// Unix socket.
     pub credential: Option<&'a str>,
     /// The HTTP status of the answer.
     pub status: u16,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ const NO_ERROR: &str = "none";
 pub(crate) struct Metrics {
     operations: Mutex<BTreeMap<&'static str, Counts>>,
     connections: AtomicUsize,
+    refused_connections: AtomicU64,
 }
 
 /// What is counted of one operation. Names are those of the service, so that there are few, whatever clients send.
@@ -59,12 +60,20 @@ impl Metrics {
         Connected(&self.connections)
     }
 
+    /// Counts a connection that was closed at once.
+    pub(crate) fn refused_connection(&self) {
+        self.refused_connections.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The page that Prometheus reads.
     pub(crate) fn page(&self, locked: bool) -> String {
         let mut page = String::with_capacity(8192);
         let connections = self.connections.load(Ordering::Relaxed);
         gauge(&mut page, "waxseal_kms_locked", "Whether keys are locked away.", usize::from(locked));
         gauge(&mut page, "waxseal_kms_connections", "Connections that are open.", connections);
+        let refused = "waxseal_kms_connections_refused_total";
+        head(&mut page, refused, "counter", "Connections closed at once: their peer had its share.");
+        writeln!(page, "{refused} {}", self.refused_connections.load(Ordering::Relaxed)).ok();
         let operations = self.operations();
         head(&mut page, "waxseal_kms_requests_total", "counter", "Requests by operation and error.");
         for (operation, counts) in operations.iter() {

@@ -27,7 +27,9 @@ use crate::keeper::Keeper;
 use crate::limits::Limits;
 use crate::listen::{Accepted, Listen, Listener};
 use crate::log::{Event, Log};
-use crate::service::{Peer, Shared, router};
+use crate::peer::Peer;
+use crate::peers::{Counted, Peers};
+use crate::service::{Shared, router};
 use crate::tls::Tls;
 
 /// How long no connection is accepted after one could not be: most likely there are too many open files.
@@ -71,6 +73,7 @@ pub struct Server {
     listener: Listener,
     tls: Option<TlsAcceptor>,
     control: Option<Control>,
+    peers: Arc<Peers>,
     shared: Arc<Shared>,
 }
 
@@ -90,7 +93,8 @@ impl Server {
         }
         let tls = config.tls.as_ref().map(Tls::acceptor).transpose()?;
         let listener = Listener::bind(&config.listen).await?;
-        Ok(Self { listener, tls, control: None, shared: Arc::new(Shared::new(keeper, config.limits, log)) })
+        let shared = Arc::new(Shared::new(keeper, config.limits, log));
+        Ok(Self { listener, tls, control: None, peers: Arc::default(), shared })
     }
 
     /// Lets others of this machine's processes, of the same user, lock and unlock it: see [`send`](crate::send).
@@ -156,14 +160,26 @@ impl Server {
 
     /// Serves a connection on a task of its own.
     fn begin(&self, accepted: Accepted, router: Router, watcher: Watcher, place: OwnedSemaphorePermit) {
-        let connection = Connection { shared: Arc::clone(&self.shared), router, watcher, _place: place };
+        let connection = |counted| Connection {
+            shared: Arc::clone(&self.shared),
+            router,
+            watcher,
+            _counted: counted,
+            _place: place,
+        };
         match (accepted, self.tls.clone()) {
             (Accepted::Unix(stream), _) => {
-                tokio::spawn(connection.serve(stream, Peer("unix".into())));
+                let peer = Peer::at_socket(&stream);
+                tokio::spawn(connection(None).serve(stream, peer));
             }
             (Accepted::Tcp(stream, address), tls) => {
+                let Some(counted) = self.peers.count(address.ip(), self.shared.limits.connections_per_peer) else {
+                    self.shared.metrics.refused_connection();
+                    return;
+                };
+                let connection = connection(Some(counted));
                 prepare(&stream, &self.shared.limits);
-                let peer = Peer(address.to_string().into());
+                let peer = Peer::at_address(&address);
                 match tls {
                     None => drop(tokio::spawn(connection.serve(stream, peer))),
                     Some(tls) => drop(tokio::spawn(connection.serve_tls(tls, stream, peer))),
@@ -184,6 +200,7 @@ struct Connection {
     shared: Arc<Shared>,
     router: Router,
     watcher: Watcher,
+    _counted: Option<Counted>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -197,7 +214,7 @@ impl Connection {
     }
 
     async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
-        let Self { shared, router, watcher, _place } = self;
+        let Self { shared, router, watcher, _counted, _place } = self;
         let _connected = shared.metrics.connected();
         let service = service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);

@@ -3,7 +3,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Instant, SystemTime};
 
 use axum::Router;
@@ -25,6 +24,7 @@ use crate::keeper::Keeper;
 use crate::limits::Limits;
 use crate::log::{Log, RequestRecord};
 use crate::metrics::Metrics;
+use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::signature::{self, Caller, TARGET};
 
@@ -51,13 +51,7 @@ pub(crate) struct Shared {
     pub(crate) log: Arc<dyn Log>,
     pub(crate) metrics: Metrics,
     slow_calls: Semaphore,
-    /// Slow calls that run now. They may hold the store for as long as a disk takes.
-    running: AtomicUsize,
 }
-
-/// From where a connection came, as the log shows it.
-#[derive(Clone, Debug)]
-pub(crate) struct Peer(pub(crate) Arc<str>);
 
 /// What is known of a request so far.
 #[derive(Default)]
@@ -69,7 +63,7 @@ struct Known {
 impl Shared {
     pub(crate) fn new(keeper: Arc<Keeper>, limits: Limits, log: Arc<dyn Log>) -> Self {
         let slow_calls = Semaphore::new(limits.slow_calls);
-        Self { keeper, limits, log, metrics: Metrics::default(), slow_calls, running: AtomicUsize::new(0) }
+        Self { keeper, limits, log, metrics: Metrics::default(), slow_calls }
     }
 }
 
@@ -105,20 +99,29 @@ async fn perform(
 ) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     let body = body::read(&parts.headers, body, &shared.limits).await?;
     let kms = shared.keeper.kms().ok_or_else(locked)?;
-    let find = |id: &str| kms.credential(id).map_err(|error| Refusal::from(KeyServiceError::from(error)));
-    let caller = known.caller.insert(signature::verify(parts, &body, SystemTime::now(), find)?);
+    let caller = known.caller.insert(identify(&kms, parts, &body)?);
     let name = target(parts).ok_or_else(unknown_operation)?;
     known.operation = Some(name);
     if !is_json(parts) {
         return Err(unknown_operation().status(StatusCode::NOT_FOUND));
     }
     let region = caller.region.clone();
-    if QUICK.contains(&name) && shared.running.load(Ordering::Acquire) == 0 {
+    if QUICK.contains(&name) {
         guarded(&kms, &region, name, &body)
     } else {
         drop(kms);
         in_the_background(shared, region, name, body).await
     }
+}
+
+/// Who calls, and for which region: the signature says it, or the socket if it is its owner.
+fn identify(kms: &LocalKms, parts: &Parts, body: &[u8]) -> Result<Caller, Refusal> {
+    let peer = parts.extensions.get::<Peer>();
+    if let Some(region) = peer.and_then(|peer| peer.owner_s_region(parts, kms.home_region())) {
+        return region.map(|region| Caller { credential: None, region });
+    }
+    let find = |id: &str| kms.credential(id).map_err(|error| Refusal::from(KeyServiceError::from(error)));
+    signature::verify(parts, body, SystemTime::now(), find)
 }
 
 /// Runs a call that may take long on a thread that nothing else waits for.
@@ -133,10 +136,7 @@ async fn in_the_background(
     let call = tokio::task::spawn_blocking(move || {
         // It may have waited until here, and been locked meanwhile.
         let kms = shared.keeper.kms().ok_or_else(locked)?;
-        shared.running.fetch_add(1, Ordering::AcqRel);
-        let answer = guarded(&kms, &region, name, &body);
-        shared.running.fetch_sub(1, Ordering::AcqRel);
-        answer
+        guarded(&kms, &region, name, &body)
     });
     call.await.unwrap_or_else(|_| Err(internal()))
 }
@@ -167,10 +167,10 @@ fn note(shared: &Shared, id: &RequestId, parts: &Parts, known: &Known, refusal: 
     let cause = refusal.and_then(Refusal::cause).map(ToString::to_string);
     shared.log.request(&RequestRecord {
         request_id: id.as_str(),
-        peer: parts.extensions.get::<Peer>().map_or("", |peer| &peer.0),
+        peer: parts.extensions.get::<Peer>().map_or("", Peer::shown),
         operation: known.operation,
         region: known.caller.as_ref().map(|caller| caller.region.as_str()),
-        credential: known.caller.as_ref().map(|caller| caller.credential.name()),
+        credential: known.caller.as_ref().map(Caller::name),
         status: refusal.map_or(StatusCode::OK, Refusal::http_status).as_u16(),
         code,
         cause: cause.as_deref(),

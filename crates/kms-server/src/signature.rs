@@ -1,10 +1,11 @@
-//! Verifies who signed a request (AWS Signature Version 4), by signing it once more with the SDK's own signing and comparing.
+//! Verifies who signed a request (AWS Signature Version 4), by signing it once more and comparing.
 //!
 //! What a signature covers is decided by its maker, within bounds: the host, the operation's name and the date have to be
 //! covered, and the body always is. A signature is good for five minutes before and after its date, and as often as it is
 //! sent within them, as with AWS.
 
 mod authorization;
+mod canonical;
 mod date;
 mod refusals;
 
@@ -19,7 +20,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use subtle::ConstantTimeEq as _;
 use time::OffsetDateTime;
-use waxseal_kms_local::{Credential, Region};
+use waxseal_kms_local::{Credential, Region, SigningScope};
 
 use self::authorization::{Authorization, SERVICE};
 use crate::refusal::Refusal;
@@ -33,13 +34,20 @@ const DATE: &str = "x-amz-date";
 const HOST: &str = "host";
 const TOKEN: &str = "x-amz-security-token";
 
-/// Who has signed a request, and for which region.
+/// Who calls, and for which region.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
-    /// Whose secret signed it.
-    pub(crate) credential: Arc<Credential>,
-    /// The region of the credential scope: the request's.
+    /// Whose secret has signed the request; none if it came from the server's owner without a signature.
+    pub(crate) credential: Option<Arc<Credential>>,
+    /// The region of the credential scope, or the one that the owner names: the request's.
     pub(crate) region: Region,
+}
+
+impl Caller {
+    /// As the log shows it. No credential can have the owner's name.
+    pub(crate) fn name(&self) -> &str {
+        self.credential.as_ref().map_or("(owner)", |credential| credential.name())
+    }
 }
 
 /// Verifies the signature of a request at the time `now`, with the credential that `find` gives for an access key id.
@@ -52,7 +60,7 @@ pub(crate) fn verify(
     // Also of a presigned request, whose signature is in its query: there is no use for one here.
     let header = text(&parts.headers, AUTHORIZATION)?.ok_or_else(refusals::missing_token)?;
     let claimed = Authorization::parse(header)?;
-    let signed_at = signed_at(&parts.headers, &claimed, now)?;
+    let (date, signed_at) = signed_at(&parts.headers, &claimed, now)?;
     let region: Region = claimed.region.parse().map_err(|_| refusals::wrong_region())?;
     let covered = covered_headers(&parts.headers, &claimed)?;
     // No credential of this server's comes with a token.
@@ -60,17 +68,25 @@ pub(crate) fn verify(
         return Err(refusals::unrecognized());
     }
     let credential = find(claimed.access_key_id)?.ok_or_else(refusals::unrecognized)?;
-    let calculated =
-        calculate(parts, body, &covered, &claimed, &credential, signed_at).ok_or_else(refusals::mismatch)?;
-    if bool::from(calculated.as_bytes().ct_eq(claimed.signature.as_bytes())) {
-        Ok(Caller { credential, region })
-    } else {
-        Err(refusals::mismatch())
+    let scope = SigningScope { day: claimed.day, region: claimed.region, service: SERVICE };
+    let key = credential.signing_key(scope);
+    let calculated = match canonical::string_to_sign(parts, body, &covered, &claimed, date) {
+        Some(text) => canonical::hex(&key.sign(text.as_bytes())).to_vec(),
+        None => by_the_sdk(parts, body, &covered, &claimed, &credential, signed_at).ok_or_else(refusals::mismatch)?,
+    };
+    if !bool::from(calculated.ct_eq(claimed.signature.as_bytes())) {
+        return Err(refusals::mismatch());
     }
+    credential.keep_signing_key(scope, &key);
+    Ok(Caller { credential: Some(credential), region })
 }
 
-/// When the request says it was signed, if that is of the scope's day and near enough.
-fn signed_at(headers: &HeaderMap, claimed: &Authorization<'_>, now: SystemTime) -> Result<SystemTime, Refusal> {
+/// When the request says it was signed, as it says it and as a time, if that is of the scope's day and near enough.
+fn signed_at<'a>(
+    headers: &'a HeaderMap,
+    claimed: &Authorization<'_>,
+    now: SystemTime,
+) -> Result<(&'a str, SystemTime), Refusal> {
     let text = text(headers, DATE)?.ok_or_else(refusals::no_date)?;
     let (signed, now) = (date::parse(text).ok_or_else(refusals::malformed_date)?, OffsetDateTime::from(now));
     if !text.starts_with(claimed.day) || claimed.day.len() != 8 {
@@ -79,7 +95,7 @@ fn signed_at(headers: &HeaderMap, claimed: &Authorization<'_>, now: SystemTime) 
     match signed - now {
         apart if apart < -SKEW => Err(refusals::expired(signed, now, SKEW)),
         apart if apart > SKEW => Err(refusals::not_yet_current(signed, now, SKEW)),
-        _ => Ok(signed.into()),
+        _ => Ok((text, signed.into())),
     }
 }
 
@@ -89,7 +105,8 @@ fn covered_headers<'a>(
     claimed: &Authorization<'a>,
 ) -> Result<Vec<(&'a str, &'a str)>, Refusal> {
     for needed in [HOST, TARGET] {
-        if headers.contains_key(needed) && !claimed.signs(needed) {
+        // No client signs a request without a host; one without a target asks for nothing.
+        if !claimed.signs(needed) && (needed == HOST || headers.contains_key(needed)) {
             return Err(refusals::not_signed(needed));
         }
         text(headers, needed)?;
@@ -110,15 +127,15 @@ fn covered_headers<'a>(
     Ok(covered)
 }
 
-/// Signs the request once more; `None` if nobody can have signed what it is.
-fn calculate(
+/// Signs the request once more with the SDK's own signing; `None` if nobody can have signed what it is.
+fn by_the_sdk(
     parts: &Parts,
     body: &[u8],
     covered: &[(&str, &str)],
     claimed: &Authorization<'_>,
     credential: &Credential,
     signed_at: SystemTime,
-) -> Option<String> {
+) -> Option<Vec<u8>> {
     let mut settings = SigningSettings::default();
     // The date is signed as such. As a header too, where its maker has done so.
     settings.excluded_headers = (!claimed.signs(DATE)).then(|| vec![Cow::Borrowed(DATE)]);
@@ -136,7 +153,7 @@ fn calculate(
     let uri = format!("http://{HOST}{}", parts.uri.path_and_query().map_or("/", |path| path.as_str()));
     let headers = covered.iter().copied().filter(|(name, _)| *name != DATE);
     let request = SignableRequest::new(parts.method.as_str(), uri, headers, SignableBody::Bytes(body)).ok()?;
-    Some(sign(request, &parameters).ok()?.into_parts().1)
+    Some(sign(request, &parameters).ok()?.into_parts().1.into_bytes())
 }
 
 /// The one value of a header, if it is there.

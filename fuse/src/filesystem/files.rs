@@ -1,12 +1,11 @@
 //! Opening containers, reading them, and closing them.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
-use waxseal_container::{ContainerError, HEADER_LEN, Header, State};
+use waxseal_container::{ContainerError, Header, State};
 use waxseal_envelope::{EnvelopeError, lock_exclusive, lock_shared};
 
 use super::{Caller, Filesystem};
@@ -100,20 +99,18 @@ impl Filesystem {
             self.outdate(node);
             self.reporter.envelope(&name, &error)
         };
-        let fills = prepared == Prepared::Fill
-            && writable
-            && Header::parse(&header).is_ok_and(|header| header.state() == State::Prepared);
+        let fills = prepared == Prepared::Fill && writable && header.state() == State::Prepared;
         let (unlocked, since, content, was_interrupted) = if fills {
             if !lock_exclusive(&file).map_err(|error| errno(&error))? {
                 return Err(Errno::BUSY);
             }
-            let (filling, since) = self.keys.fill(&header).await.map_err(refused)?;
+            let (filling, since) = self.keys.fill(header).await.map_err(refused)?;
             let editor = filling.create(Arc::clone(&file)).map_err(told)?;
             // A filling that was interrupted has left a file that looked longer.
             self.outdate_attributes(node);
             (editor.unlocked().clone(), since, Content::Exclusive(editor), false)
         } else {
-            let (unlocked, since) = self.keys.unlock(&header).await.map_err(refused)?;
+            let (unlocked, since) = self.keys.unlock(header).await.map_err(refused)?;
             let (content, was_interrupted) = open_content(unlocked.clone(), &file, writable).map_err(told)?;
             (unlocked, since, content, was_interrupted)
         };
@@ -154,26 +151,15 @@ impl Filesystem {
         Ok((open(flags | OFlags::RDONLY)?, false))
     }
 
-    fn read_header(&self, file: &File, name: &std::ffi::OsStr) -> Result<Vec<u8>, Errno> {
-        let mut header = vec![0; HEADER_LEN];
-        let mut filled = 0;
-        while filled < header.len() {
-            match file.read_at(&mut header[filled..], filled as u64) {
-                Ok(0) => break,
-                Ok(length) => filled += length,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.reporter.container(name, &ContainerError::Read(error))),
-            }
-        }
-        header.truncate(filled);
-        Ok(header)
+    fn read_header(&self, file: &File, name: &std::ffi::OsStr) -> Result<Header, Errno> {
+        Header::read_at(file).map_err(|error| self.reporter.container(name, &error))
     }
 
     /// Asks the key service again whether an open file may be opened.
     async fn ask_again(&self, node: u64, file: &OpenFile) -> Result<(), Errno> {
         let name = file.name();
         let header = self.read_header(&file.file(), &name)?;
-        match self.keys.unlock(&header).await {
+        match self.keys.unlock(header).await {
             Ok((_, since)) => {
                 file.allow(since);
                 Ok(())

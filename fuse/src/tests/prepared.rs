@@ -4,21 +4,15 @@ use std::sync::Arc;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
-use waxseal_container::Suite;
 use waxseal_envelope::{Envelope, NewContainer};
-use waxseal_key_service::{EncryptionContext, ErrorCode, KeyService};
+use waxseal_key_service::{ErrorCode, KeyService};
 
 use super::support::{Vault, wait};
 
 /// Puts a prepared container below, with so many bytes behind it as an interrupted filling leaves.
 fn prepare(vault: &Vault, name: &str, left: usize) {
     let envelope = Envelope::new(vec![Arc::clone(&vault.service) as Arc<dyn KeyService>]);
-    let new = NewContainer {
-        keys: vec!["alias/default".parse().unwrap()],
-        context: EncryptionContext::new(),
-        suite: Suite::Aes256GcmSiv,
-        created: None,
-    };
+    let new = NewContainer::new(vec!["alias/default".parse().unwrap()]);
     let page = wait(envelope.prepare(&new)).unwrap();
     std::fs::write(vault.below.join(name), [&page[..], &vec![7; left]].concat()).unwrap();
 }

@@ -11,7 +11,6 @@ use async_trait::async_trait;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use tempfile::TempDir;
-use waxseal_container::Suite;
 use waxseal_envelope::{Envelope, NewContainer, Reading};
 use waxseal_key_service::{
     DataKey, EncryptedDataKey, EncryptionContext, ErrorCode, GeneratedDataKey, KeyArn, KeyId, KeyService,
@@ -65,21 +64,9 @@ impl Vault {
 
     fn over(below: &Path, home: Arc<TempDir>, service: Arc<Watched>, ttl: Duration) -> Self {
         let log = Arc::new(Lines::default());
-        let options = Options {
-            read_only: false,
-            allow_other: false,
-            no_exec: false,
-            key_ttl: ttl,
-            threads: None,
-            new: NewContainer {
-                keys: vec!["alias/default".parse().unwrap()],
-                context: EncryptionContext::new(),
-                suite: Suite::Aes256GcmSiv,
-                created: None,
-            },
-            reading: Reading::default(),
-            log: Arc::clone(&log) as Arc<dyn Log>,
-        };
+        let new = NewContainer::new(vec!["alias/default".parse().unwrap()]);
+        let options = Options::new(new, Reading::default(), Arc::clone(&log) as Arc<dyn Log>);
+        let options = Options { key_ttl: ttl, ..options };
         let (sender, outdated) = channel();
         let root = std::fs::File::open(below).unwrap();
         let envelope = Envelope::new(vec![Arc::clone(&service) as Arc<dyn KeyService>]);

@@ -31,16 +31,22 @@ pub(crate) struct Aws {
 }
 
 impl Aws {
-    /// Reads the configuration of AWS. Nothing is sent.
+    /// Reads the configuration of AWS. Nothing is sent. `url` is the endpoint, if one is named, and `region` the region if
+    /// nothing else names one.
     ///
     /// # Errors
     /// No region is set, or an option does not go with it.
-    pub(super) fn new(words: &Words, params: &[(String, Data)]) -> Result<Self, CliError> {
+    pub(super) fn new(
+        words: &Words,
+        params: &[(String, Data)],
+        url: Option<&str>,
+        region: Option<&str>,
+    ) -> Result<Self, CliError> {
         if let Some((option, why)) = REFUSED.iter().find(|(option, _)| words.has(option)) {
             return Err(CliError::usage(format!("--{option} cannot be had")).hint(*why));
         }
         let options = AwsKmsOptions {
-            endpoint_url: words.value("endpoint-url").map(ToOwned::to_owned),
+            endpoint_url: url.map(ToOwned::to_owned),
             profile: words.value("profile").map(ToOwned::to_owned),
             timeouts: timeouts(words)?,
             ..AwsKmsOptions::default()
@@ -48,9 +54,10 @@ impl Aws {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| CliError::system(Class::Other, "cannot start", &error))?;
         let kms = runtime.block_on(AwsKms::connect(options));
-        let region = words.value("region").or_else(|| kms.region()).map(ToOwned::to_owned).ok_or_else(|| {
-            CliError::usage("no AWS region is set").hint("name it with --region, AWS_REGION or in the profile")
-        })?;
+        let region =
+            words.value("region").or_else(|| kms.region()).or(region).map(ToOwned::to_owned).ok_or_else(|| {
+                CliError::usage("no AWS region is set").hint("name it with --region, AWS_REGION or in the profile")
+            })?;
         let key = params.iter().find_map(|(name, value)| match value {
             Data::Text(text) if name == "KeyId" || name == "AliasName" => Some(text.as_str().to_owned()),
             _ => None,

@@ -8,14 +8,15 @@ use waxseal_kms_local::{CreateOptions, LocalKms, Opened, Region, StoreError};
 use zeroize::Zeroizing;
 
 use super::failed;
+use crate::args::AwsOptions;
 use crate::aws::data::Data;
 use crate::aws::words::Words;
 use crate::error::CliError;
 use crate::home::Home;
 use crate::library_errors;
 use crate::output::Console;
-use crate::passphrase::{Purpose, Source};
-use crate::session::{ask, say_created};
+use crate::passphrase::Source;
+use crate::session::{Missing, open_store, say_created};
 use crate::shown::shown;
 
 /// The operations that need a new data key, before which a store is made if there is none.
@@ -37,13 +38,9 @@ impl Local {
         let directory = Home::find(words.value("home").map(AsRef::as_ref))?.kms();
         let source =
             Source::choose(words.value("passphrase-file").map(AsRef::as_ref), words.value("passphrase-command"));
-        let mut passphrase = || ask(&source, Purpose::Open).map_err(Into::into);
-        let opened = if may_make_a_store(words.operation, params, region.as_ref()) {
-            LocalKms::open_or_create(&directory, &CreateOptions::default(), &mut passphrase)
-        } else {
-            LocalKms::open(&directory, &mut passphrase).map(Opened::Existing)
-        };
-        let opened = opened.map_err(|error| match error {
+        let may_make = may_make_a_store(words.operation, params, region.as_ref());
+        let missing = if may_make { Missing::Create } else { Missing::Refuse };
+        let opened = open_store(&directory, missing, &source, &AwsOptions::default()).map_err(|error| match error {
             StoreError::NotThere { .. } => library_errors::store(&error).hint(
                 "make one with 'waxseal kms init', restore a backup with 'waxseal kms restore FILE', or say where the \
                  store is with --home DIR",
@@ -89,7 +86,7 @@ impl Local {
 }
 
 /// The region that the command line or the environment names.
-fn asked_region(words: &Words) -> Result<Option<Region>, CliError> {
+pub(super) fn asked_region(words: &Words) -> Result<Option<Region>, CliError> {
     let named = words.value("region").map(ToOwned::to_owned);
     let variable = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let named = named.or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION"));

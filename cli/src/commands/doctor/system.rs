@@ -24,6 +24,7 @@ pub(super) fn store(home: &Home) -> Vec<Finding> {
     };
     let sealed = match status.seal {
         SealKind::Passphrase => "by a passphrase",
+        SealKind::KeyService => "by a key of AWS KMS",
         _ => "by a key file beside it",
     };
     let keys = if status.keys == 1 { "1 key".to_owned() } else { format!("{} keys", status.keys) };

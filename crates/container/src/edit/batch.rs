@@ -12,6 +12,9 @@ use crate::geometry::{CHUNK_LEN, GroupIndex, place_of};
 use crate::io::Backing;
 use crate::table::Kind;
 
+/// Bytes of overwritten data after which the disk is told to begin with them.
+const WRITE_OUT_LEN: usize = 2 << 20;
+
 /// The chunks that are to be written, by their numbers, which ascend.
 pub(super) type Chunks<'a> = Vec<(u64, &'a ChunkBytes)>;
 
@@ -69,18 +72,27 @@ impl<B: Backing> Editor<B> {
 
     /// Writes encrypted chunks to their places.
     pub(super) fn write_staged(&mut self, staged: &Staged) -> Result<(), ContainerError> {
+        let mut written_out = staged.runs.first().map_or(0, Run::offset);
+        let mut waiting = 0;
         for (run, bytes) in staged.runs.iter().zip(staged.sealed.runs()) {
             self.write(bytes, run.offset())?;
+            waiting += run.len;
+            if staged.overwrites && waiting >= WRITE_OUT_LEN {
+                // Whoever overwrites much is going to wait for it before the next batch: the disk begins at once.
+                let end = run.offset() + run.len as u64;
+                self.container.backing.start_writing_out(written_out, end);
+                (written_out, waiting) = (end, 0);
+            }
             let versions = &mut self.changed_mut(run.group).versions;
             for (index, number, length) in run.each() {
                 versions.push(index, staged.sealed.entries[number], length);
             }
         }
-        if let [first, .., last] = &staged.runs[..]
+        if let [_, .., last] = &staged.runs[..]
             && staged.overwrites
+            && waiting > 0
         {
-            // Whoever overwrites much is going to wait for it before the next batch.
-            self.container.backing.start_writing_out(first.offset(), last.offset() + last.len as u64);
+            self.container.backing.start_writing_out(written_out, last.offset() + last.len as u64);
         }
         Ok(())
     }

@@ -4,6 +4,10 @@ use super::arguments::{Arguments, Value};
 use crate::model::{Member, Shape};
 use crate::refusals;
 
+/// Most members of a list whose violations are told one by one. A request can hold some ten thousand structures, and its
+/// answer should not be many times as long.
+const MAX_TOLD: usize = 50;
+
 /// Checks the members of a request; the violations come in the order of the service model.
 pub(super) fn check(members: &[Member], arguments: &Arguments<'_>) -> Vec<String> {
     let mut violations = Vec::new();
@@ -53,7 +57,7 @@ fn explain(path: &str, shape: &Shape, value: &Value<'_>, violations: &mut Vec<St
                 violations.push(refusals::violation(&subject, &rule));
             }
             match member {
-                Shape::Structure(members) => each_structure(path, members, values, violations),
+                Shape::Structure(_) => each_structure(path, member, values, violations),
                 _ if values.iter().all(|value| fits(member, value)) => {}
                 _ => violations.push(refusals::violation(&subject, &all_rules("Member", member))),
             }
@@ -71,12 +75,15 @@ fn explain(path: &str, shape: &Shape, value: &Value<'_>, violations: &mut Vec<St
     }
 }
 
-/// Words the violations of the structures in a list, which are counted from 1.
-fn each_structure(path: &str, members: &[Member], values: &[Value<'_>], violations: &mut Vec<String>) {
-    for (number, value) in (1_usize..).zip(values) {
+/// Words the violations of the structures in a list, of this shape, which are counted from 1.
+fn each_structure(path: &str, shape: &Shape, values: &[Value<'_>], violations: &mut Vec<String>) {
+    let broken = (1_usize..).zip(values).filter(|(_, value)| !fits(shape, value));
+    for (number, value) in broken.take(MAX_TOLD) {
         let path = format!("{path}.{number}.member");
-        match value {
-            Value::Structure(arguments) => structure(&path, members, arguments, violations),
+        match (shape, value) {
+            (Shape::Structure(members), Value::Structure(arguments)) => {
+                structure(&path, members, arguments, violations)
+            }
             _ => violations.push(refusals::violation(&format!("Value null at '{path}'"), NOT_NULL)),
         }
     }

@@ -15,7 +15,7 @@ use crate::key::{KeySpec, KeyUuid};
 use crate::key_pair::KeyPair;
 use crate::region::Region;
 use crate::seal::root_key::{MaterialPlace, RootKey, StoreId, random_secret};
-use crate::seal::{Lock, NewSeal, Sealed, key_file, new_passphrase_lock};
+use crate::seal::{Lock, NewSeal, Sealed, key_file, outer_lock};
 use crate::timestamp::Timestamp;
 
 /// What SQLite may leave beside a database.
@@ -45,12 +45,12 @@ pub(crate) fn create(
     files::make_directory(plan.directory)?;
     files::check_directory(plan.directory)?;
     let making = Making { root: RootKey::random()?, id: StoreId::random()? };
-    // The slow derivation comes before the lock: others need not wait for it.
-    let passphrase = passphrase_lock(&database, &plan.seal)?;
+    // What takes long comes before the lock: others need not wait for it.
+    let outer = outer_lock(&database, &plan.seal, &making.id)?;
     let _lock = FileLock::take(plan.directory.join(LOCK))?;
     check_absent(plan.directory)?;
     let workplace = Workplace::clear(plan.directory, &database)?;
-    let sealed = match passphrase {
+    let sealed = match outer {
         Some((lock, key)) => Sealed::new(lock, &key, &making.id, &making.root)?,
         None => workplace.seal_by_key_file(&making)?,
     };
@@ -138,16 +138,6 @@ pub(crate) fn check_absent(directory: &Path) -> Result<(), StoreError> {
         return Err(StoreError::damaged(&database, "the database is missing, but there is a log of its changes"));
     }
     Ok(())
-}
-
-pub(super) fn passphrase_lock(database: &Path, seal: &NewSeal<'_>) -> Result<Option<(Lock, SecretBytes)>, StoreError> {
-    match seal {
-        NewSeal::KeyFile => Ok(None),
-        NewSeal::Passphrase { passphrase, cost } => {
-            let (lock, key) = new_passphrase_lock(database, passphrase, *cost)?;
-            Ok(Some((Lock::Passphrase(lock), key)))
-        }
-    }
 }
 
 /// The files of a store in the making, under the lock. Whatever is not published is removed when this is dropped.

@@ -3,21 +3,20 @@
 use std::path::Path;
 
 use super::connection::beside;
-use super::create::passphrase_lock;
 use super::{LOCK, Store};
 use crate::error::StoreError;
 use crate::files::{self, FileLock};
 use crate::seal::key_file::{self, KeyFile};
-use crate::seal::{Lock, NewSeal, Sealed};
+use crate::seal::{Lock, NewSeal, Sealed, outer_lock};
 
 impl Store {
     /// Seals the root key otherwise: what the new seal needs is on disk before the database says so, in one transaction.
     /// Processes that have the store open go on.
     pub(crate) fn reseal(&self, seal: &NewSeal<'_>) -> Result<(), StoreError> {
-        // The slow derivation comes before the lock: others need not wait for it.
-        let passphrase = passphrase_lock(&self.database, seal)?;
+        // What takes long comes before the lock: others need not wait for it.
+        let outer = outer_lock(&self.database, seal, &self.id)?;
         let _lock = FileLock::take(self.directory.join(LOCK))?;
-        let sealed = match passphrase {
+        let sealed = match outer {
             Some((lock, key)) => Sealed::new(lock, &key, &self.id, &self.root)?,
             None => {
                 let file = key_file(&self.directory)?;

@@ -26,6 +26,8 @@ pub struct StoreStatus {
     pub home_region: Region,
     /// How the store is sealed.
     pub seal: SealKind,
+    /// The key of another key service that seals it, if one does.
+    pub seal_key: Option<KeyArn>,
     /// The key of `alias/default` in the home region.
     pub default_key: Option<KeyArn>,
     /// How many keys there are, in all regions and states.
@@ -55,6 +57,7 @@ pub fn status(directory: &Path) -> Result<StoreStatus, StoreError> {
         schema_version: u32::try_from(found).expect("a version that passed its check is a small number"),
         home_region: meta.home_region.clone(),
         seal: meta.sealed.kind(),
+        seal_key: meta.sealed.key_arn().cloned(),
         default_key,
         keys,
         created_at: meta.created_at,

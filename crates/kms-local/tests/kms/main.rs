@@ -19,6 +19,7 @@ mod protocol;
 mod read_only;
 mod rotation;
 mod sealing;
+mod sealing_by_key;
 mod states;
 mod support;
 mod table;

@@ -146,3 +146,12 @@ fn a_dry_run_is_refused_last() {
     fixture.disable(&fixture.default_key());
     assert!(dry("Encrypt", json!({"KeyId": "alias/default", "Plaintext": "eA=="})).starts_with("DisabledException"));
 }
+
+#[test]
+fn a_request_of_many_wrong_structures_gets_no_endless_answer() {
+    let fixture = Fixture::new();
+    let tags: Vec<Value> = (0..20_000).map(|_| json!({})).collect();
+    let refused = fixture.refused("CreateKey", json!({ "Tags": tags }));
+    assert!(refused.starts_with("ValidationException: 100 validation errors detected: "), "{}", &refused[..200]);
+    assert!(refused.contains("'tags.50.member.tagValue'") && refused.len() < 20_000, "{}", refused.len());
+}

@@ -62,19 +62,31 @@ impl std::fmt::Debug for Command<'_> {
     }
 }
 
-/// Tells every running server of the store in `directory`, one after the other.
+/// Tells every running server of the store in `directory`, one after the other: all of them, also if one cannot be
+/// talked to.
 ///
 /// # Errors
 /// There is none, or one cannot be talked to.
 pub fn send(directory: &Path, command: Command<'_>) -> Result<Vec<Report>, ControlError> {
     let directory = Directory::open(directory)?;
-    let mut reports = Vec::new();
+    let (mut reports, mut failed) = (Vec::new(), None);
     for name in directory.sockets()? {
-        if let Some(stream) = directory.connect(&name)? {
-            reports.push(tell(stream, command)?);
+        let told = match directory.connect(&name) {
+            Ok(Some(stream)) => tell(stream, command),
+            Ok(None) => continue,
+            Err(error) => Err(error.into()),
+        };
+        match told {
+            Ok(report) => reports.push(report),
+            // The next one has keys in memory too.
+            Err(error) => failed = failed.or(Some(error)),
         }
     }
-    if reports.is_empty() { Err(ControlError::NoServer) } else { Ok(reports) }
+    match failed {
+        Some(error) => Err(error),
+        None if reports.is_empty() => Err(ControlError::NoServer),
+        None => Ok(reports),
+    }
 }
 
 fn tell(mut stream: UnixStream, command: Command<'_>) -> Result<Report, ControlError> {

@@ -4,9 +4,9 @@ use super::refusals;
 use crate::refusal::Refusal;
 
 /// The one way of signing that is known (AWS Signature Version 4).
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// What ends every credential scope.
-const TERMINATOR: &str = "aws4_request";
+pub(super) const TERMINATOR: &str = "aws4_request";
 /// The service of this server's credential scopes.
 pub(super) const SERVICE: &str = "kms";
 

@@ -30,13 +30,21 @@ impl World {
 
     /// A request that the SDK has signed at `at`, with two headers of the client's own.
     fn signed_at(&self, at: SystemTime) -> Signed {
+        self.signed_for(at, "http://localhost:8181/", &[("x-own", "a"), ("x-own", " b   c ")])
+    }
+
+    fn signed_for(&self, at: SystemTime, url: &str, headers: &[(&str, &str)]) -> Signed {
+        self.signed_with(at, url, headers, b"{}".to_vec())
+    }
+
+    /// A request that the SDK has signed.
+    fn signed_with(&self, at: SystemTime, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Signed {
         let mut request = Request::post("/").body(()).unwrap();
-        for (name, value) in
-            [(HOST, "localhost:8181"), (TARGET, "TrentService.ListKeys"), ("x-own", "a"), ("x-own", " b   c ")]
-        {
+        let usual = [(HOST, "localhost:8181"), (TARGET, "TrentService.ListKeys")];
+        for (name, value) in usual.iter().chain(headers) {
+            let name: axum::http::HeaderName = name.parse().unwrap();
             request.headers_mut().append(name, value.parse().unwrap());
         }
-        let body = b"{}".to_vec();
         let secret = self.credential.expose_secret();
         let identity = Credentials::new(self.credential.access_key_id(), secret, None, None, "test").into();
         let parameters = v4::SigningParams::builder()
@@ -49,8 +57,7 @@ impl World {
             .unwrap()
             .into();
         let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
-        let signable =
-            SignableRequest::new("POST", "http://localhost:8181/", headers, SignableBody::Bytes(&body)).unwrap();
+        let signable = SignableRequest::new("POST", url, headers, SignableBody::Bytes(&body)).unwrap();
         sign(signable, &parameters).unwrap().into_parts().0.apply_to_request_http1x(&mut request);
         Signed { request, body }
     }
@@ -88,7 +95,7 @@ fn a_signed_request_is_its_signer_s_and_its_scope_s() {
     let world = World::new();
     let caller = world.verify(world.signed_at(world.now)).unwrap();
     assert_eq!(caller.region.as_str(), "eu-west-1");
-    assert_eq!(caller.credential.name(), "somebody");
+    assert_eq!(caller.name(), "somebody");
 }
 
 #[test]
@@ -186,4 +193,80 @@ fn dates_that_are_missing_or_wrong_are_refused() {
     assert!(other_day.1.starts_with("Date in Credential scope"));
     let no_region = world.refusal(|signed| signed.edit_authorization("/eu-west-1/", "/EU/"));
     assert_eq!(no_region.1, "Credential should be scoped to a valid region. ");
+}
+
+#[test]
+fn a_request_with_a_query_is_verified_too() {
+    let world = World::new();
+    let signed = |query: &str| {
+        let mut signed = world.signed_for(world.now, &format!("http://localhost:8181/{query}"), &[]);
+        *signed.request.uri_mut() = format!("/{query}").parse().unwrap();
+        signed
+    };
+    for query in ["?", "?a=b", "?b=%20&a=/&a", "?%zz&&="] {
+        assert!(world.verify(signed(query)).is_ok(), "{query}");
+        let mut other = signed(query);
+        *other.request.uri_mut() = "/?other".parse().unwrap();
+        assert!(world.verify(other).is_err(), "{query}");
+    }
+}
+
+#[test]
+fn a_request_without_a_host_is_refused() {
+    let world = World::new();
+    let (code, message) = world.refusal(|signed| {
+        signed.edit_authorization("host;", "");
+        signed.request.headers_mut().remove(HOST);
+    });
+    assert_eq!(
+        (code, message.as_str()),
+        ("InvalidSignatureException", "'host' must be a 'SignedHeader' in the AWS Authorization.")
+    );
+}
+
+#[test]
+fn a_secret_that_signs_differently_is_not_taken_for_the_one_that_signed_before() {
+    let world = World::new();
+    assert!(world.verify(world.signed_at(world.now)).is_ok());
+    let other = World { credential: World::new().credential, ..World::new() };
+    let signed = world.signed_at(world.now);
+    let (parts, ()) = signed.request.into_parts();
+    let refused = verify(&parts, &signed.body, world.now, |_| Ok(Some(Arc::clone(&other.credential))));
+    assert_eq!(refused.unwrap_err().code(), "InvalidSignatureException");
+    // A day later the same scope's key is another one.
+    let later = World {
+        now: world.now + Duration::from_secs(86_400),
+        credential: Arc::clone(&world.credential),
+        ..World::new()
+    };
+    assert!(later.verify(later.signed_at(later.now)).is_ok());
+    assert!(world.verify(world.signed_at(world.now)).is_ok());
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_headers_and_bodies_the_sdk_signs_are_verified(
+        headers in proptest::collection::vec(("x-[a-d]{1,2}", "[ -~]{0,12}| {0,3}[a-b ,\t]{0,8}"), 0..6),
+        body in proptest::collection::vec(proptest::num::u8::ANY, 0..100),
+        flipped in proptest::num::usize::ANY,
+    ) {
+        let world = World::new();
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut signed = world.signed_with(world.now, "http://localhost:8181/", &headers, body);
+        let authorization = signed.request.headers()[AUTHORIZATION].to_str().unwrap().to_owned();
+        let good = World { credential: Arc::clone(&world.credential), ..World::new() };
+        let again = Signed { request: copy(&signed.request), body: signed.body.clone() };
+        proptest::prop_assert!(good.verify(again).is_ok());
+        // Another signature is refused, whichever digit of it is wrong.
+        let at = authorization.len() - 1 - flipped % 64;
+        let digit = if authorization.as_bytes()[at] == b'0' { "1" } else { "0" };
+        signed.set(AUTHORIZATION, &format!("{}{digit}{}", &authorization[..at], &authorization[at + 1..]));
+        proptest::prop_assert!(world.verify(signed).is_err());
+    }
+}
+
+fn copy(request: &Request<()>) -> Request<()> {
+    let mut copy = Request::post(request.uri()).body(()).unwrap();
+    *copy.headers_mut() = request.headers().clone();
+    copy
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use waxseal_kms_server::Limits;
 
-use crate::support::Store;
+use crate::support::{Store, eventually};
 
 const HEAD: &str = "POST / HTTP/1.1\r\nhost: localhost\r\n";
 
@@ -68,6 +68,33 @@ fn connections_beyond_the_bound_wait_for_their_turn() {
     assert_eq!(served.log.requests.lock().unwrap().len(), 2);
     both.pop();
     third.answer().succeeds();
+}
+
+#[test]
+fn one_peer_cannot_take_the_places_of_all() {
+    let store = Store::new();
+    let served = store.served_within(Limits { connections: 8, connections_per_peer: 2, ..Limits::default() });
+    let request = store.signed("DescribeKey", r#"{"KeyId":"alias/default"}"#);
+    let mut own: Vec<_> = (0..2).map(|_| served.connect()).collect();
+    for connection in &mut own {
+        connection.send(&request);
+        connection.answer().succeeds();
+    }
+    served.connect().is_closed();
+    // Another address of this machine is another peer.
+    let mut other = served.connect_from([127, 0, 0, 2].into());
+    other.send(&request);
+    other.answer().succeeds();
+    drop(own);
+    eventually("its places are free again", || {
+        let mut connection = served.connect();
+        std::io::Write::write_all(&mut connection.0, &request).is_ok()
+            && std::io::Read::read(&mut connection.0, &mut [0; 8]).is_ok_and(|count| count == 8)
+    });
+    let page = served.ask(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    let page = String::from_utf8(page.body).unwrap();
+    let refused = page.lines().find_map(|line| line.strip_prefix("waxseal_kms_connections_refused_total "));
+    assert!(refused.unwrap().parse::<u64>().unwrap() >= 1, "{page}");
 }
 
 #[test]

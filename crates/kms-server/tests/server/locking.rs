@@ -66,6 +66,18 @@ fn every_server_of_a_store_is_told_and_dead_ones_are_forgotten() {
 }
 
 #[test]
+fn a_server_that_cannot_be_talked_to_keeps_no_other_one_from_being_locked() {
+    let store = Store::new();
+    let served = store.served();
+    // It answers nothing that could be understood, and its name comes first.
+    let strange = std::os::unix::net::UnixListener::bind(store.directory().join("control-0.sock")).unwrap();
+    let answering = thread::spawn(move || drop(strange.accept().unwrap()));
+    assert!(send(&store.directory(), Command::Lock).is_err());
+    answering.join().unwrap();
+    assert!(served.keeper.is_locked());
+}
+
+#[test]
 fn requests_under_way_are_answered_whole_while_it_is_locked_and_unlocked() {
     let store = Store::new();
     let served = store.served();

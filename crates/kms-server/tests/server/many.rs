@@ -60,6 +60,59 @@ fn a_unix_socket_serves_the_same() {
     let served = store.served_as(Config { listen: Listen::Unix(path.clone()), ..Config::default() });
     assert_eq!(served.endpoint, format!("unix:{}", path.display()));
     served.ask(&store.signed("DescribeKey", r#"{"KeyId":"alias/default"}"#)).succeeds();
-    let unsigned = b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n";
-    served.ask(unsigned).fails_with(400, "MissingAuthenticationTokenException");
+}
+
+#[test]
+fn the_owner_of_a_unix_socket_need_not_sign_and_everybody_else_has_to() {
+    let store = Store::new();
+    let path = store.scratch.path().join("kms.sock");
+    let at_socket = store.served_as(Config { listen: Listen::Unix(path), ..Config::default() });
+    let body = r#"{"KeyId":"alias/default"}"#;
+    let unsigned = |headers: &str| {
+        let head = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-amz-json-1.1\r\n";
+        let target = "x-amz-target: TrentService.DescribeKey\r\ncontent-length: 25\r\n";
+        format!("{head}{target}{headers}\r\n{body}").into_bytes()
+    };
+    let owner = unsigned("connection: x-waxseal-region\r\nx-waxseal-region: *\r\n");
+    let found = at_socket.ask(&owner).succeeds();
+    assert!(found["KeyMetadata"]["Arn"].as_str().unwrap().starts_with("arn:aws:kms:us-east-1:"));
+    let elsewhere = unsigned("connection: x-waxseal-region\r\nx-waxseal-region: eu-west-1\r\n");
+    at_socket.ask(&elsewhere).fails_with(400, "NotFoundException");
+    let nowhere = unsigned("connection: x-waxseal-region\r\nx-waxseal-region: EU\r\n");
+    at_socket.ask(&nowhere).fails_with(400, "ValidationException");
+    // What came through a proxy has lost the mark of its connection.
+    for handed_on in ["", "x-waxseal-region: *\r\n", "connection: close\r\nx-waxseal-region: *\r\n"] {
+        at_socket.ask(&unsigned(handed_on)).fails_with(400, "MissingAuthenticationTokenException");
+    }
+    let signed_wrongly = unsigned("connection: x-waxseal-region\r\nx-waxseal-region: *\r\nauthorization: x\r\n");
+    at_socket.ask(&signed_wrongly).fails_with(400, "IncompleteSignatureException");
+    assert!(at_socket.log.requests.lock().unwrap()[0].contains("(owner)"));
+    // An address belongs to whoever reaches it.
+    store.served().ask(&owner).fails_with(400, "MissingAuthenticationTokenException");
+}
+
+#[test]
+fn nobody_waits_for_a_call_that_waits_for_another_process() {
+    let store = Store::new();
+    let served = store.served();
+    // Warm: keys and credentials are in memory. Then the store changes, so that all of it is read again.
+    let data_key = r#"{"KeyId":"alias/default","NumberOfBytes":32}"#;
+    served.ask(&store.signed("GenerateDataKey", data_key)).succeeds();
+    served.ask(&store.signed("CreateKey", "{}")).succeeds();
+    let database = rusqlite::Connection::open(store.directory().join("kms.db")).unwrap();
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut waiting: Vec<_> = (0..3).map(|_| served.connect()).collect();
+    for connection in &mut waiting {
+        connection.send(&store.signed("CreateKey", "{}"));
+    }
+    for _ in 0..50 {
+        served.ask(&store.signed("GenerateDataKey", data_key)).succeeds();
+        served.ask(&store.signed("DescribeKey", r#"{"KeyId":"alias/default"}"#)).succeeds();
+        assert_eq!(served.ask(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").status, 200);
+    }
+    database.execute_batch("ROLLBACK").unwrap();
+    // Had any of those waited, these would have given up.
+    for connection in &mut waiting {
+        connection.answer().succeeds();
+    }
 }

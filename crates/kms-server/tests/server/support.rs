@@ -1,7 +1,7 @@
 //! A server in this process, and a client that can send anything.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -105,6 +105,17 @@ impl Served {
                 Connection(Box::new(stream))
             }
         }
+    }
+
+    /// Connects to its port from this address of the machine.
+    pub(crate) fn connect_from(&self, address: IpAddr) -> Connection {
+        let socket =
+            rustix::net::socket(rustix::net::AddressFamily::INET, rustix::net::SocketType::STREAM, None).unwrap();
+        rustix::net::bind(&socket, &SocketAddr::new(address, 0)).unwrap();
+        rustix::net::connect(&socket, &self.address()).unwrap();
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Connection(Box::new(stream))
     }
 
     /// Sends one request on a connection of its own.

@@ -1,21 +1,25 @@
 //! Makes the frozen vectors of the format: `cargo run --release --example compat_vectors -- NEW_DIRECTORY`.
 //!
 //! It runs once for each version of the format. What it made for a released version stays as it is for ever. What was not
-//! thought of then is added beside it, under the same store: `-- --several-keys DIRECTORY` adds containers for several keys.
+//! thought of then is added beside it, under the same store: `-- --several-keys DIRECTORY` adds containers for several keys,
+//! `-- --prepared DIRECTORY` adds prepared ones.
+
+mod additions;
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::num::NonZeroUsize;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, PermissionsExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::runtime::{Builder, Runtime};
-use waxseal_container::{Core, Editor, Header, Interrupted, Sealer, Sink, Source, Suite};
+use waxseal_container::{Editor, Header, Interrupted, Sealer, Sink, Source, Suite};
 use waxseal_envelope::{Envelope, NewContainer, Reading};
-use waxseal_key_service::{EncryptedDataKey, EncryptionContext, KeyArn, KeyId, KeyService, Provider};
+use waxseal_key_service::EncryptionContext;
 use waxseal_kms_local::{CreateOptions, LocalKms, Overwrite, Passphrase, PassphraseCost};
 use zeroize::Zeroizing;
 
@@ -25,64 +29,20 @@ const PAGE: usize = 4096;
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
-    const USAGE: &str = "usage: compat_vectors NEW_DIRECTORY | --several-keys DIRECTORY";
-    let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
-    let first = arguments.next().ok_or(USAGE)?;
-    if first.as_os_str() == "--several-keys" {
-        return several_keys(&arguments.next().ok_or(USAGE)?);
+    const USAGE: &str = "usage: compat_vectors NEW_DIRECTORY | --several-keys DIRECTORY | --prepared DIRECTORY";
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match &arguments[..] {
+        [addition, directory] if addition == "--several-keys" => additions::several_keys(directory.as_ref()),
+        [addition, directory] if addition == "--prepared" => additions::prepared(directory.as_ref()),
+        [directory] => {
+            fs::create_dir(directory)?;
+            let mut maker = Maker::new(directory.as_ref())?;
+            maker.whole()?;
+            maker.edited()?;
+            maker.finish()
+        }
+        _ => Err(USAGE.into()),
     }
-    let directory = first;
-    fs::create_dir(&directory)?;
-    let mut maker = Maker::new(&directory)?;
-    maker.whole()?;
-    maker.edited()?;
-    maker.finish()
-}
-
-/// Adds containers for several keys to frozen ones: for three, which one slot holds, and for as many as both hold together.
-/// One of the keys is the frozen store's.
-fn several_keys(directory: &Path) -> Result<()> {
-    // Opening a store may bring it up to date, and the frozen one stays as it is.
-    let scratch = tempfile::tempdir()?;
-    let store = scratch.path().join("kms");
-    fs::DirBuilder::new().mode(0o700).create(&store)?;
-    for entry in fs::read_dir(directory.join("home/kms"))? {
-        let entry = entry?;
-        fs::copy(entry.path(), store.join(entry.file_name()))?;
-        fs::set_permissions(store.join(entry.file_name()), fs::Permissions::from_mode(0o600))?;
-    }
-    let kms = Arc::new(LocalKms::open(&store, &mut || Err("it has no passphrase".into()))?);
-    let manifest: Value = serde_json::from_slice(&fs::read(directory.join("manifest.json"))?)?;
-    let vectors = manifest["vectors"].as_array().ok_or("the manifest has no vectors")?.clone();
-    let runtime = Builder::new_current_thread().build()?;
-    let mut maker = Maker { directory, envelope: Envelope::new(vec![Arc::clone(&kms) as _]), runtime, vectors };
-    for (suite, others) in [(Suite::ALL[0], 2), (Suite::ALL[1], 6)] {
-        let name = format!("keys-{}-{}.wax", others + 1, short(suite));
-        let plan = Plan { name, suite, context: EncryptionContext::from_pairs(["project=frozen"])? };
-        let core = Core::new(suite, plan.context.clone(), Some(1_700_000_000))?;
-        let default = KeyId::Arn(kms.default_key()?.ok_or("the store has no default key")?);
-        let context = core.key_service_context();
-        let request = KeyService::generate_data_key(kms.as_ref(), &default, &context);
-        let generated = maker.runtime.block_on(request)?;
-        let mut keys: Vec<_> = (0..others).map(foreign_key).collect::<Result<_>>()?;
-        keys.insert(1, generated.encrypted);
-        let file = File::create_new(maker.path(&plan))?;
-        let content = plaintext(5000);
-        let source = Source::Stream(&mut &content[..]);
-        Sealer::new(core, &keys, &generated.plaintext)?.seal(source, Sink::File(&file), NonZeroUsize::MIN)?;
-        maker.record(&plan, "settled", &content)?;
-        let named = keys.iter().map(|key| json!([key.provider.name(), key.key_arn.as_str()]));
-        let named: Vec<Value> = named.collect();
-        maker.vectors.last_mut().ok_or("it was recorded")?["keys"] = json!(named);
-    }
-    maker.write_manifest()
-}
-
-/// A key of AWS KMS that nobody has, with a ciphertext blob as long as AWS's.
-fn foreign_key(number: u8) -> Result<EncryptedDataKey> {
-    let region = if number.is_multiple_of(2) { "eu-west-1" } else { "us-east-2" };
-    let key_arn = KeyArn::new(region, "111122223333", &format!("1234abcd-12ab-34cd-56ef-1234567890{number:02x}"))?;
-    Ok(EncryptedDataKey { provider: Provider::Aws, key_arn, ciphertext_blob: vec![number; 184] })
 }
 
 /// The vectors in the making.
@@ -91,6 +51,8 @@ struct Maker<'a> {
     envelope: Envelope,
     runtime: Runtime,
     vectors: Vec<Value>,
+    /// Containers without content.
+    prepared: Vec<Value>,
 }
 
 /// What a vector is called, and what it is made of.
@@ -100,6 +62,12 @@ struct Plan {
     context: EncryptionContext,
 }
 
+impl Plan {
+    fn context_json(&self) -> Value {
+        self.context.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect()
+    }
+}
+
 impl<'a> Maker<'a> {
     fn new(directory: &'a Path) -> Result<Self> {
         let kms = LocalKms::create(&directory.join("home/kms"), &CreateOptions::default())?;
@@ -107,7 +75,13 @@ impl<'a> Maker<'a> {
         kms.backup(&directory.join("keys.backup"), &passphrase, PassphraseCost::default(), Overwrite::Refuse)?;
         fs::write(directory.join("passphrase"), PASSPHRASE)?;
         let runtime = Builder::new_current_thread().build()?;
-        Ok(Self { directory, envelope: Envelope::new(vec![Arc::new(kms)]), runtime, vectors: Vec::new() })
+        Ok(Self {
+            directory,
+            envelope: Envelope::new(vec![Arc::new(kms)]),
+            runtime,
+            vectors: Vec::new(),
+            prepared: Vec::new(),
+        })
     }
 
     /// Containers of one pass. The larger ones are shared out between the suites, to keep all of it small.
@@ -243,11 +217,10 @@ impl<'a> Maker<'a> {
         }
         let zeros = zero_pages(&bytes);
         fs::write(self.path(plan), without(&bytes, &zeros))?;
-        let context: Value = plan.context.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
         self.vectors.push(json!({
             "file": plan.name,
             "suite": plan.suite.name(),
-            "context": context,
+            "context": plan.context_json(),
             "state": state,
             "zeros_left_out": zeros,
             "plaintext_len": expected.len(),
@@ -266,7 +239,7 @@ impl<'a> Maker<'a> {
     }
 
     fn write_manifest(&self) -> Result<()> {
-        let manifest = json!({ "format": 1, "vectors": self.vectors });
+        let manifest = json!({ "format": 1, "vectors": self.vectors, "prepared": self.prepared });
         fs::write(self.directory.join("manifest.json"), format!("{manifest:#}\n"))?;
         Ok(())
     }
