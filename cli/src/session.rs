@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::{Builder, Runtime};
 use waxseal_container::{CHUNK_LEN, Filling, Header, Sealer};
-use waxseal_envelope::{Envelope, EnvelopeError, NewContainer, OpenedBy, Reading, Rewrap, Rewrapped};
+use waxseal_envelope::{Envelope, EnvelopeError, NewContainer, Reading, Rewrap, Rewrapped};
 use waxseal_key_service::{ErrorCode, KeyArn, KeyId, KeyReference, KeyService, Provider};
 use waxseal_kms_local::Passphrase;
 
@@ -190,11 +190,6 @@ impl<'a> Session<'a> {
     /// Gives a container other keys.
     pub(crate) fn rewrap(&self, file: &File, rewrap: &Rewrap) -> Result<Rewrapped, EnvelopeError> {
         self.wait(self.envelope.rewrap(file, rewrap))
-    }
-
-    /// Has a container's data key decrypted.
-    pub(crate) fn open(&self, header: Header, reading: &Reading) -> Result<OpenedBy, EnvelopeError> {
-        self.wait(self.envelope.open(header, reading))
     }
 
     /// Runs a request. The embedded KMS answers it within the first poll, and the runtime's own waiting, which costs more

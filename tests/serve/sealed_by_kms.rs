@@ -7,16 +7,16 @@ use super::support::{AccessKey, Served};
 use crate::support::{Run, World, needed};
 
 /// A world whose key store is sealed by a key at an endpoint.
-struct Sealed<'a> {
+struct Sealed {
     world: World,
-    endpoint: &'a str,
+    endpoint: String,
     key: AccessKey,
 }
 
-impl<'a> Sealed<'a> {
+impl Sealed {
     /// Makes one, sealed as `seal` says.
-    fn new(endpoint: &'a str, key: AccessKey, seal: &str) -> Self {
-        let sealed = Self { world: World::new(), endpoint, key };
+    fn new(endpoint: &str, key: AccessKey, seal: &str) -> Self {
+        let sealed = Self { world: World::new(), endpoint: endpoint.to_owned(), key };
         sealed.run(&["kms", "init", "--seal", seal]).succeeds();
         sealed.world.write("plain", "content");
         sealed
@@ -26,7 +26,7 @@ impl<'a> Sealed<'a> {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.world.command(arguments);
         command.env("AWS_ACCESS_KEY_ID", &self.key.id).env("AWS_SECRET_ACCESS_KEY", &self.key.secret);
-        command.env("AWS_ENDPOINT_URL_KMS", self.endpoint).env("AWS_REGION", "us-east-1");
+        command.env("AWS_ENDPOINT_URL_KMS", &self.endpoint).env("AWS_REGION", "us-east-1");
         command.env("AWS_MAX_ATTEMPTS", "1").env("AWS_EC2_METADATA_DISABLED", "true");
         command
     }

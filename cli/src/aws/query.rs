@@ -13,6 +13,9 @@ use crate::shown::shown;
 
 /// Most bytes of an expression: nesting, which the parser follows by recursion, is bounded by it.
 const MAX_LEN: usize = 4096;
+/// Most values that an expression may find. A short one can double what it has forty times: the library shares the halves,
+/// and what is printed does not.
+const MAX_VALUES: usize = 4_000_000;
 
 /// An expression, and the order in which the members of what it finds are printed.
 pub(super) struct Query {
@@ -40,35 +43,41 @@ impl Query {
     /// Searches an answer. The library's own copies of it are not wiped: they end with the process.
     ///
     /// # Errors
-    /// The expression asks for what cannot be, for instance the length of a number.
+    /// The expression asks for what cannot be, for instance the length of a number, or for more than can be printed.
     pub(super) fn search(&self, data: &Data) -> Result<Data, CliError> {
         let found = self.expression.search(variable(data));
         let found = found.map_err(|error| CliError::usage(format!("--query: {}", first_line(&error.to_string()))))?;
-        Ok(self.data(&found))
+        let mut left = MAX_VALUES;
+        let data = self.data(&found, &mut left);
+        data.ok_or_else(|| CliError::usage(format!("--query: it finds more than {MAX_VALUES} values")))
     }
 
-    fn data(&self, variable: &Variable) -> Data {
-        match variable {
+    /// What was found; `None` if that is more than `left` values.
+    fn data(&self, variable: &Variable, left: &mut usize) -> Option<Data> {
+        *left = left.checked_sub(1)?;
+        Some(match variable {
             Variable::Null | Variable::Expref(_) => Data::Null,
             Variable::Bool(value) => Data::Bool(*value),
             Variable::Number(number) => Data::Number(whole(number)),
             Variable::String(text) => Data::text(text),
-            Variable::Array(values) => Data::List(values.iter().map(|value| self.data(value)).collect()),
-            Variable::Object(members) => self.structure(members),
-        }
+            Variable::Array(values) => {
+                Data::List(values.iter().map(|value| self.data(value, left)).collect::<Option<_>>()?)
+            }
+            Variable::Object(members) => self.structure(members, left)?,
+        })
     }
 
     /// The library sorts members by name. The AWS CLI prints those of a multiselect hash in the order in which it names
     /// them, and those of a structure in the order of the service model.
-    fn structure(&self, members: &BTreeMap<String, Rcvar>) -> Data {
+    fn structure(&self, members: &BTreeMap<String, Rcvar>, left: &mut usize) -> Option<Data> {
         let mut pairs: Vec<(String, Data)> =
-            members.iter().map(|(name, value)| (name.clone(), self.data(value))).collect();
+            members.iter().map(|(name, value)| Some((name.clone(), self.data(value, left)?))).collect::<Option<_>>()?;
         let place = |order: &[String], name: &str| order.iter().position(|known| known == name);
         let fits = |order: &&Vec<String>| pairs.iter().all(|(name, _)| place(order, name).is_some());
         if let Some(order) = self.orders.iter().find(fits) {
             pairs.sort_by_key(|(name, _)| place(order, name));
         }
-        Data::Map(pairs)
+        Some(Data::Map(pairs))
     }
 }
 
@@ -167,6 +176,14 @@ mod tests {
         ] {
             assert_eq!(found(query), expected, "{query}");
         }
+    }
+
+    #[test]
+    fn an_expression_that_doubles_without_end_is_refused() {
+        let doubling =
+            |times: usize| Query::new(&vec!["[@,@]"; times].join("|"), &[]).unwrap().search(&Data::Bool(true));
+        assert!(matches!(doubling(10), Ok(Data::List(_))));
+        assert!(doubling(60).unwrap_err().text().0.starts_with("--query: it finds more than"));
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use waxseal_container::{Container, ContainerError, Filling, Header, Interrupted, Opened, Sink, Source, Unlocked};
-use waxseal_envelope::{ContextAssertion, EnvelopeError, OpenedBy, Reading, Rewrap, Rewrapped};
+use waxseal_envelope::{
+    CacheLimits, ContextAssertion, DataKeyCache, EnvelopeError, OpenedBy, Reading, Rewrap, Rewrapped,
+};
 use waxseal_key_service::{KeyArn, KeyReference};
 
 use crate::args::{self, Common, PassphraseOptions};
@@ -38,7 +40,7 @@ pub(super) struct Opening<'a> {
 /// Opens containers under the demands of one command line.
 pub(super) struct Reader<'a> {
     session: Session<'a>,
-    reading: Reading,
+    keys: DataKeyCache,
     pub(super) interrupted: Interrupted,
     pub(super) threads: NonZeroUsize,
     pub(super) console: &'a Console,
@@ -84,9 +86,10 @@ impl<'a> Reader<'a> {
     pub(super) fn new(opening: Opening<'_>, threads: NonZeroUsize, console: &'a Console) -> Result<Self, CliError> {
         let Opening { options, passphrase, home, reading, reach } = opening;
         let setup = Setup { home: &home, passphrase, aws: &options.aws, missing: Missing::Refuse, reach };
+        let session = Session::new(&setup, console)?;
         Ok(Self {
-            session: Session::new(&setup, console)?,
-            reading,
+            keys: DataKeyCache::new(session.envelope(), reading, CacheLimits::default()),
+            session,
             interrupted: if options.recover { Interrupted::Recover } else { Interrupted::Refuse },
             threads,
             console,
@@ -100,8 +103,8 @@ impl<'a> Reader<'a> {
         }
         let header = Header::read_from(&mut input.file)
             .map_err(|error| library_errors::container(&error, name.label(), name.label()))?;
-        let opened =
-            self.session.open(header, &self.reading).map_err(|error| library_errors::envelope(&error, name.label()))?;
+        let opened = self.session.wait(self.keys.open(header));
+        let (opened, _) = opened.map_err(|error| library_errors::envelope(&error, name.label()))?;
         Ok(OpenContainer { name, input, opened, reader: self })
     }
 }
@@ -109,12 +112,12 @@ impl<'a> Reader<'a> {
 impl Reader<'_> {
     /// Has a prepared container's data key decrypted, under the same demands.
     pub(super) fn fill(&self, header: Header, path: &Path) -> Result<(Filling, KeyArn), CliError> {
-        self.session.fill(header, &self.reading).map_err(|error| library_errors::envelope(&error, path))
+        self.session.fill(header, self.keys.reading()).map_err(|error| library_errors::envelope(&error, path))
     }
 
     /// What containers have to be, and which keys may be asked.
     pub(super) fn reading(&self) -> &Reading {
-        &self.reading
+        self.keys.reading()
     }
 
     /// Finds a key.
