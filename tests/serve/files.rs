@@ -42,6 +42,15 @@ impl Elsewhere {
         run(&["prepare", "prepared.wax"]).succeeds();
         run(&["encrypt", "--into", "prepared.wax", "plain"]).succeeds_silently();
         assert_eq!(run(&["cat", "prepared.wax"]).succeeds_silently().text(), "content");
+        let made = owner.run(["kms", "create-key", "--query", "KeyMetadata.Arn", "--output", "text"]).succeeds();
+        let other = made.text().trim();
+        run(&["rewrap", "--to", other, "prepared.wax"]).succeeds_silently();
+        assert_eq!(run(&["cat", "-k", other, "prepared.wax"]).succeeds_silently().text(), "content");
+        let stale = || run(&["rewrap", "-v", "--to", other, "--stale", "prepared.wax"]).succeeds();
+        assert!(stale().stderr.contains("left alone"));
+        owner.run(["kms", "rotate-key-on-demand", "--key-id", other]).succeeds();
+        assert!(stale().stderr.contains("rewrapped"));
+        assert!(stale().stderr.contains("left alone"));
         assert!(!self.world.home().exists(), "no key store is needed, and none is made");
     }
 }

@@ -42,7 +42,7 @@ pub(crate) struct Rewrap {
     pub(crate) remove: Vec<String>,
     /// Take only files of which a key was rotated since, and put them under its newest version. For keys of AWS KMS
     /// this is one request a file and key
-    #[arg(long, requires = "to")]
+    #[arg(long, conflicts_with_all = ["add", "remove"])]
     pub(crate) stale: bool,
     /// List what would change, and change nothing
     #[arg(long)]

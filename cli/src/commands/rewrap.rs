@@ -22,6 +22,9 @@ use crate::library_errors;
 use crate::output::Console;
 use crate::report::{Details, FileReport};
 
+/// Files that wait for the disk beside those that wait for a key service.
+const WAITING_FOR_THE_DISK: usize = 32;
+
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &args::Rewrap, console: &Console) -> Result<(), CliError> {
     let named = Named::parse(args)?;
@@ -33,7 +36,7 @@ pub(crate) fn run(common: &Common, args: &args::Rewrap, console: &Console) -> Re
         aws: args.sources.aws.clone(),
     };
     let opening = Opening::new(common, &demands, &args.passphrase)?.reaching(keys::reach_of(named.keys()));
-    let jobs = jobs(&args.many, opening.requests_at_once());
+    let jobs = jobs(&args.many, opening.requests_at_once() + WAITING_FOR_THE_DISK);
     let reader = Reader::new(opening, threads_a_file(args.files.len(), jobs), console)?;
     let rewrap = Rewrap {
         change: named.find(&reader)?,
