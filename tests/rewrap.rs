@@ -153,7 +153,7 @@ fn keys_are_added_and_removed_one_by_one_and_what_is_removed_is_nowhere() {
     world.run(["rewrap", "--remove", gone, "f.wax"]).succeeds_silently();
     let id = first.rsplit('/').next().unwrap();
     world.run(["rewrap", "--remove", id, "f.wax"]).succeeds_silently();
-    assert_eq!(arns(&world, "f.wax"), [third.clone()]);
+    assert_eq!(arns(&world, "f.wax"), std::slice::from_ref(&third));
     let before = world.read("f.wax");
     world.run(["rewrap", "--remove", &third, "f.wax"]).fails_with(2).says("no key would be left").says("--to KEY");
     assert!(world.read("f.wax") == before);

@@ -196,7 +196,7 @@ fn an_independent_service_re_encrypts_and_two_regions_take_decrypt_and_encrypt()
     run(&world, &moto.url(), &["rewrap", "-k", &old, "--to", &new, "f.wax"]).succeeds_silently();
     assert_eq!(run(&world, &moto.url(), &["cat", "-k", &new, "f.wax"]).succeeds_silently().stdout, b"content");
     run(&world, &moto.url(), &["rewrap", "-k", &new, "--to", &far, "f.wax"]).succeeds_silently();
-    assert_eq!(arns(&world, "f.wax"), [far.clone()]);
+    assert_eq!(arns(&world, "f.wax"), std::slice::from_ref(&far));
     assert_eq!(run(&world, &moto.url(), &["cat", "-k", &far, "f.wax"]).succeeds_silently().stdout, b"content");
     let pending = json!({ "KeyId": crate::aws::moto::id_of(&old), "PendingWindowInDays": 7 });
     moto.call("eu-west-1", "ScheduleKeyDeletion", &pending);

@@ -77,8 +77,8 @@ mod at_url {
         Ok(EncryptedDataKey { provider: Provider::Local, key_arn: own(encrypted.key_arn)?, ..encrypted })
     }
 
-    /// An encrypted data key as the other end has it.
-    fn there(encrypted: &EncryptedDataKey) -> Result<EncryptedDataKey, KeyServiceError> {
+    /// An encrypted data key as who speaks the protocol of AWS KMS takes it.
+    fn as_there(encrypted: &EncryptedDataKey) -> Result<EncryptedDataKey, KeyServiceError> {
         if encrypted.provider != Provider::Local {
             return Err(KeyServiceError::bare(ErrorCode::IncorrectKey));
         }
@@ -128,7 +128,7 @@ mod at_url {
             encrypted: &EncryptedDataKey,
             context: &EncryptionContext,
         ) -> Result<DataKey, KeyServiceError> {
-            self.0.decrypt_data_key(&there(encrypted)?, context).await
+            self.0.decrypt_data_key(&as_there(encrypted)?, context).await
         }
 
         async fn re_encrypt_data_key(
@@ -137,7 +137,7 @@ mod at_url {
             to: &KeyArn,
             context: &EncryptionContext,
         ) -> Result<EncryptedDataKey, KeyServiceError> {
-            self.0.re_encrypt_data_key(&there(encrypted)?, to, context).await.and_then(own_encrypted)
+            self.0.re_encrypt_data_key(&as_there(encrypted)?, to, context).await.and_then(own_encrypted)
         }
 
         async fn is_stale(
@@ -145,7 +145,7 @@ mod at_url {
             encrypted: &EncryptedDataKey,
             context: &EncryptionContext,
         ) -> Result<bool, KeyServiceError> {
-            self.0.is_stale(&there(encrypted)?, context).await
+            self.0.is_stale(&as_there(encrypted)?, context).await
         }
     }
 }

@@ -5,10 +5,10 @@
 //! has them filled. What it gives out, a [`Sealer`](waxseal_container::Sealer) or an
 //! [`Unlocked`](waxseal_container::Unlocked) header, knows no key service any more: content never waits for one.
 //!
-//! [`Envelope::rewrap`] gives a container other keys in its place, without seeing its data key where that can be had.
-//!
 //! A [`DataKeyCache`] opens headers and remembers them for a while; a [`Stock`] has new containers ready before they are asked
 //! for.
+//!
+//! [`Envelope::rewrap`] gives a container other keys in its place, without seeing its data key where that can be had.
 //!
 //! [`Fsck`] checks a container, repairs it and saves what is left of it.
 

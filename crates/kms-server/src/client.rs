@@ -55,28 +55,6 @@ impl ServedKms {
         self.connections.ask(region, operation, body).await
     }
 
-    /// Has a data key encrypted under `to`, and gives the answer if it took the key from where it was said to be.
-    async fn re_encrypt(
-        &self,
-        encrypted: &EncryptedDataKey,
-        to: &KeyId,
-        context: &EncryptionContext,
-    ) -> Result<Answer, KeyServiceError> {
-        if encrypted.provider != Provider::Local {
-            return Err(KeyServiceError::bare(ErrorCode::IncorrectKey));
-        }
-        let source = KeyId::Arn(encrypted.key_arn.clone());
-        let mut request = Request::about("DestinationKeyId", to, &EncryptionContext::new())
-            .with("SourceKeyId", source.to_string().into())
-            .with("CiphertextBlob", Base64::encode_string(&encrypted.ciphertext_blob).into());
-        for member in ["SourceEncryptionContext", "DestinationEncryptionContext"] {
-            request = request.with(member, pairs(context));
-        }
-        let answer = self.ask(&source, "ReEncrypt", request).await?;
-        answer.source_key(&source)?;
-        Ok(answer)
-    }
-
     /// Asks for one of the operations that files need. A key ARN and an alias ARN name their region.
     async fn ask(&self, key: &KeyId, operation: &str, request: Request) -> Result<Answer, KeyServiceError> {
         let region = match key {
@@ -88,6 +66,30 @@ impl ServedKms {
             KeyServiceError::new(ErrorCode::NotFound, format!("Invalid arn {}", region.unwrap_or_default()))
         })?;
         self.call(region.as_ref(), operation, request.encode()).await.and_then(Answer::read)
+    }
+}
+
+impl ServedKms {
+    /// Has a data key encrypted under `to`.
+    async fn re_encrypt(
+        &self,
+        encrypted: &EncryptedDataKey,
+        to: &KeyArn,
+        context: &EncryptionContext,
+    ) -> Result<Answer, KeyServiceError> {
+        if encrypted.provider != Provider::Local {
+            return Err(KeyServiceError::bare(ErrorCode::IncorrectKey));
+        }
+        let (source, destination) = (KeyId::Arn(encrypted.key_arn.clone()), KeyId::Arn(to.clone()));
+        let blob = Base64::encode_string(&encrypted.ciphertext_blob);
+        let request = Request::about("SourceKeyId", &source, &EncryptionContext::new())
+            .with("DestinationKeyId", destination.to_string().into())
+            .with("CiphertextBlob", blob.into())
+            .with_context("SourceEncryptionContext", context)
+            .with_context("DestinationEncryptionContext", context);
+        let answer = self.ask(&destination, "ReEncrypt", request).await?;
+        answer.source_key(&source)?;
+        Ok(answer)
     }
 }
 
@@ -105,12 +107,16 @@ struct Request {
 
 impl Request {
     fn about(member: &str, key: &KeyId, context: &EncryptionContext) -> Self {
-        let mut members = Map::new();
-        members.insert(member.to_owned(), key.to_string().into());
-        if !context.is_empty() {
-            members.insert("EncryptionContext".to_owned(), pairs(context));
+        let request = Self { members: Map::new(), secret: None };
+        request.with(member, key.to_string().into()).with_context("EncryptionContext", context)
+    }
+
+    fn with_context(self, member: &str, context: &EncryptionContext) -> Self {
+        if context.is_empty() {
+            return self;
         }
-        Self { members, secret: None }
+        let pairs: Map<String, Value> = context.iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        self.with(member, pairs.into())
     }
 
     fn with(mut self, member: &str, value: Value) -> Self {
@@ -196,25 +202,17 @@ impl KeyService for ServedKms {
         to: &KeyArn,
         context: &EncryptionContext,
     ) -> Result<EncryptedDataKey, KeyServiceError> {
-        let to = KeyId::Arn(to.clone());
-        self.re_encrypt(encrypted, &to, context).await?.encrypted_data_key(&to)
+        self.re_encrypt(encrypted, to, context).await?.encrypted_data_key(&KeyId::Arn(to.clone()))
     }
 
+    /// The answer to a ReEncrypt under its own key names both versions.
     async fn is_stale(
         &self,
         encrypted: &EncryptedDataKey,
         context: &EncryptionContext,
     ) -> Result<bool, KeyServiceError> {
-        let key = KeyId::Arn(encrypted.key_arn.clone());
-        let answer = self.re_encrypt(encrypted, &key, context).await?;
-        answer.key(&key)?;
-        answer.is_renewed()
+        self.re_encrypt(encrypted, &encrypted.key_arn, context).await?.is_renewed()
     }
-}
-
-/// A context as the protocol has it.
-fn pairs(context: &EncryptionContext) -> Value {
-    Value::Object(context.iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
 }
 
 /// The operation of this name, which is one of the service model.
