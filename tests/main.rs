@@ -30,3 +30,4 @@ mod round_trip;
 mod serve;
 mod streams;
 mod support;
+mod tree;

@@ -16,6 +16,6 @@ mod programs;
 mod random;
 mod served;
 mod signals;
-mod support;
+pub(crate) mod support;
 mod tampering;
 mod user;

@@ -75,7 +75,7 @@ fn inputs_that_cannot_be_read_are_refused() {
         .run(["encrypt", "folder"])
         .fails_with(3)
         .says("error: folder: is a directory")
-        .says("hint: name its files, or pack it");
+        .says("hint: add -r for everything in it, or pack it");
     world.run(["encrypt", "."]).fails_with(3).says("error: .: is a directory");
     world.run(["decrypt", "nowhere.wax"]).fails_with(3).says("nowhere.wax: cannot be opened");
     world.run(["verify", "folder"]).fails_with(3).says("folder: is a directory");

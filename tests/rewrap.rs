@@ -117,8 +117,8 @@ fn a_file_that_has_its_keys_already_is_left_alone() {
     world.run(["rewrap", "--to", "alias/new", "a.wax"]).succeeds_silently().writes_nothing();
     let (before, times_before) = (world.read("a.wax"), times(&world.path("a.wax")));
     let run = world.run(["rewrap", "-v", "--to", "alias/new", "a.wax", "b.wax"]).succeeds();
-    assert!(run.stderr.contains("a.wax: left alone"), "{run:?}");
-    assert!(run.stderr.contains("1 file rewrapped, 7 bytes; 1 left alone"), "{run:?}");
+    assert!(run.stderr.contains("a.wax: unchanged"), "{run:?}");
+    assert!(run.stderr.contains("1 file rewrapped, 7 bytes, 1 unchanged"), "{run:?}");
     assert!(world.read("a.wax") == before && times(&world.path("a.wax")) == times_before);
     let run = world.run(["rewrap", "--json", "--to", "alias/new", "--to", "alias/new", "a.wax"]).succeeds_silently();
     assert_eq!(run.json()[0]["changed"], false);
@@ -192,7 +192,7 @@ fn a_dry_run_lists_what_would_change_and_changes_nothing() {
     world.run(["rewrap", "--to", "alias/new", "b.wax"]).succeeds_silently();
     let before = [world.read("a.wax"), world.read("b.wax")];
     let run = world.run(["rewrap", "--dry-run", "--to", "alias/new", "a.wax", "b.wax"]).succeeds();
-    assert!(run.stderr.contains("1 file to be rewrapped, 7 bytes; 1 left alone"), "{run:?}");
+    assert!(run.stderr.contains("1 file to be rewrapped, 7 bytes, 1 unchanged"), "{run:?}");
     assert_eq!(run.text(), format!("a.wax: to be rewrapped, 7 bytes, key {new}\n"));
     let run = world.run(["rewrap", "--dry-run", "--json", "--to", "alias/new", "a.wax"]).succeeds_silently();
     assert_eq!((&run.json()[0]["operation"], &run.json()[0]["changed"]), (&json!("to be rewrapped"), &json!(true)));

@@ -8,6 +8,7 @@ mod prepare;
 mod rewrap;
 mod seal;
 mod serve;
+mod tree;
 mod verify;
 #[cfg(not(feature = "fuse"))]
 mod without_mount;
@@ -29,6 +30,7 @@ pub(crate) use self::seal::SealName;
 pub(crate) use self::serve::{
     CredentialsCommand, CredentialsCreate, KmsCredentials, KmsLock, KmsSeal, KmsServe, KmsUnlock, NewPassphrase,
 };
+pub(crate) use self::tree::{CopyOptions, TreeOptions};
 pub(crate) use self::verify::Verify;
 #[cfg(not(feature = "fuse"))]
 pub(crate) use self::without_mount::{Mount, Umount};
@@ -108,11 +110,13 @@ pub(crate) enum Command {
 /// `waxseal encrypt`.
 #[derive(Debug, Args)]
 #[command(after_help = "Without INPUT, or with -, standard input is encrypted to standard output.
-FILE becomes FILE.wax; the original stays. Several inputs with -o need a directory.
+FILE becomes FILE.wax; the original stays. Several inputs with -o need a directory. With -r what is
+in a directory INPUT goes into the directory OUT, which is made if it is missing.
 
 Examples:
   waxseal encrypt report.pdf
   waxseal encrypt -c project=apollo *.csv -o vault/
+  waxseal encrypt -r --update --exclude cache/ ~/documents -o vault
   waxseal encrypt -k alias/default -k arn:aws:kms:eu-west-1:111122223333:key/... report.pdf
   pg_dump db | waxseal encrypt -o db.sql.wax")]
 pub(crate) struct Encrypt {
@@ -130,10 +134,20 @@ pub(crate) struct Encrypt {
     #[arg(long, value_name = "SUITE", value_parser = suite_parser(), default_value_t)]
     pub(crate) suite: Suite,
     /// Fill this prepared container instead of making a new one; -k and -c are then what it has to have
-    #[arg(long, value_name = "PREPARED", conflicts_with_all = ["suite", "output", "force", "no_sync", "jobs"])]
+    #[arg(long, value_name = "PREPARED", conflicts_with_all = ["suite", "output", "force", "no_sync", "jobs", "recursive"])]
     pub(crate) into: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) many: Many,
+    #[command(flatten)]
+    pub(crate) tree: TreeOptions,
+    #[command(flatten)]
+    pub(crate) copy: CopyOptions,
+    /// Remove containers, links and directories from OUT whose source is gone, once all of the source has been listed
+    #[arg(long, requires = "recursive", conflicts_with = "files_from", help_heading = "Trees")]
+    pub(crate) delete: bool,
+    /// Remove each file once its container is on disk and was verified there; files of several names and links stay
+    #[arg(long, requires = "recursive", conflicts_with_all = ["no_sync", "delete"], help_heading = "Trees")]
+    pub(crate) remove_source: bool,
     #[command(flatten)]
     pub(crate) writing: Writing,
     #[command(flatten)]
@@ -151,16 +165,21 @@ verified. To a pipe, each piece is released once it is verified: check the exit 
 Examples:
   waxseal decrypt report.pdf.wax
   waxseal decrypt vault/*.wax -o plain/
+  waxseal decrypt -r vault -o plain --include 'letters/**'
   waxseal decrypt < project.tar.wax | tar x")]
 pub(crate) struct Decrypt {
     /// Files to decrypt
     #[arg(value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
     /// Decrypt only LENGTH bytes from OFFSET on; without LENGTH, to the end
-    #[arg(long, value_name = "OFFSET:LENGTH", allow_hyphen_values = true)]
+    #[arg(long, value_name = "OFFSET:LENGTH", allow_hyphen_values = true, conflicts_with = "recursive")]
     pub(crate) range: Option<Range>,
     #[command(flatten)]
     pub(crate) many: Many,
+    #[command(flatten)]
+    pub(crate) tree: TreeOptions,
+    #[command(flatten)]
+    pub(crate) copy: CopyOptions,
     #[command(flatten)]
     pub(crate) reading: Reading,
     #[command(flatten)]
@@ -195,14 +214,19 @@ pub(crate) struct Cat {
 #[command(after_help = "What is shown are the file's claims: they are proven when it is opened.
 
 Example:
-  waxseal inspect report.pdf.wax")]
+  waxseal inspect report.pdf.wax
+  waxseal inspect -r --keys vault         which keys the files depend on, and how many of them")]
 pub(crate) struct Inspect {
     /// Files to look at
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
-    /// Show only the keys, one a line
+    /// Show only the keys, one a line; with -r each once, behind the number of files that it opens
     #[arg(long)]
     pub(crate) keys: bool,
+    #[command(flatten)]
+    pub(crate) many: Many,
+    #[command(flatten)]
+    pub(crate) tree: TreeOptions,
 }
 
 /// How a container is opened.
@@ -248,6 +272,9 @@ pub(crate) struct Many {
     /// of AWS KMS are used]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
+    /// Write every failure to FILE as a line of JSON, and at the end the summary
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 /// Where the passphrase of the key store comes from.

@@ -1,32 +1,25 @@
 //! Output files that appear under their name only when they are complete.
 
+mod attributes;
+mod named;
 mod nameless;
 
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
+use std::sync::Arc;
 
-use rustix::fs::{CWD, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_OMIT};
+use rustix::fs::{Mode, OFlags};
 
+pub(crate) use self::attributes::{Attributes, modified};
+use self::named::Named;
 use self::nameless::Nameless;
 use crate::error::{Class, CliError};
-use crate::interrupt::Unfinished;
-use crate::place::{FileTarget, Replace};
+use crate::place::{FileTarget, Replace, Spot};
 
 /// How the names of temporary files begin.
-const PREFIX: &str = ".waxseal-tmp-";
-
-/// What a new file takes over from its source.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Attributes {
-    /// Permission bits.
-    pub(crate) mode: Mode,
-    /// Time of the last change; none leaves it at now.
-    pub(crate) modified: Option<Timespec>,
-}
+pub(crate) const PREFIX: &str = ".waxseal-tmp-";
 
 /// How an output is called while it is under construction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,49 +48,51 @@ enum Form {
 impl Temporary {
     /// Makes the file, open for reading and writing.
     pub(crate) fn create(target: FileTarget, naming: Naming) -> Result<Self, CliError> {
-        let directory = directory_of(&target.path);
+        let spot = target.spot();
         // Replacing takes a name to rename from.
         let nameless = match (naming, target.replace) {
-            (Naming::Nameless, Replace::No) => Nameless::create(directory),
+            (Naming::Nameless, Replace::No) => Nameless::create(&spot),
             _ => None,
         };
         let form = match nameless {
             Some(nameless) => Form::Nameless(nameless),
-            None => Form::Named(Named::create(directory, &target.path)?),
+            None => Form::Named(Named::file(&spot).map_err(|error| cannot_write(&target.path, error))?),
         };
         Ok(Self { form, target })
+    }
+
+    /// Makes a symbolic link, complete but for its name, with these attributes.
+    pub(crate) fn symlink(target: FileTarget, leads_to: &Path, attributes: Attributes) -> Result<Self, CliError> {
+        let made = Named::symlink(&target.spot(), leads_to, attributes);
+        let named = made.map_err(|error| cannot_write(&target.path, error))?;
+        Ok(Self { form: Form::Named(named), target })
+    }
+
+    /// Makes another name of a file that is there.
+    pub(crate) fn link(target: FileTarget, of: &Spot) -> Result<Self, CliError> {
+        let named = Named::link(&target.spot(), of).map_err(|error| cannot_write(&target.path, error))?;
+        Ok(Self { form: Form::Named(named), target })
     }
 
     /// The file, until it is [at rest](Temporary::rest).
     pub(crate) fn file(&self) -> Result<&File, CliError> {
         let file = match &self.form {
-            Form::Named(named) => named.file.as_ref(),
+            Form::Named(named) => named.open_file(),
             Form::Nameless(nameless) => Some(nameless.file()),
         };
         file.ok_or_else(|| cannot_write(&self.target.path, rustix::io::Errno::BADF.into()))
     }
 
-    /// Gives the finished file its mode and time.
+    /// Gives the finished file its attributes.
     pub(crate) fn set_attributes(&self, attributes: Attributes) -> Result<(), CliError> {
-        let file = self.file()?;
-        let set = || {
-            if attributes.mode != Mode::RUSR | Mode::WUSR {
-                rustix::fs::fchmod(file, attributes.mode)?;
-            }
-            if let Some(modified) = attributes.modified {
-                let omitted = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
-                let times = Timestamps { last_access: omitted, last_modification: modified };
-                rustix::fs::futimens(file, &times)?;
-            }
-            Ok(())
-        };
-        set().map_err(|error: rustix::io::Errno| cannot_write(&self.target.path, error.into()))
+        let set = attributes.give_to(self.file()?, Some(Mode::RUSR | Mode::WUSR));
+        set.map_err(|error| cannot_write(&self.target.path, error.into()))
     }
 
     /// Closes the finished file, if it is there without being open.
     pub(crate) fn rest(&mut self) {
         if let Form::Named(named) = &mut self.form {
-            named.file = None;
+            named.close();
         }
     }
 
@@ -114,67 +109,25 @@ impl Temporary {
         &self.target.path
     }
 
+    /// The directory that it will be in, if that can be opened for reading.
+    pub(crate) fn directory(&self) -> io::Result<Arc<OwnedFd>> {
+        match &self.target.directory {
+            Some(directory) => Ok(Arc::clone(directory)),
+            None => open_directory(directory_of(&self.target.path)).map(Arc::new),
+        }
+    }
+
     /// Gives the file its name; without permission to replace, only if the name is still free.
     pub(crate) fn publish(self) -> Result<(), CliError> {
-        let to = self.target.path.as_path();
+        let (to, path) = (self.target.spot(), self.target.path.as_path());
         let published = match self.form {
-            Form::Named(named) => named.rename(to, self.target.replace),
-            Form::Nameless(nameless) => nameless.link(to),
+            Form::Named(named) => named.rename(&to, self.target.replace),
+            Form::Nameless(nameless) => nameless.link(&to),
         };
         published.map_err(|error| match error {
-            rustix::io::Errno::EXIST => already_exists(to),
-            error => cannot_write(to, error.into()),
+            rustix::io::Errno::EXIST => already_exists(path),
+            error => cannot_write(path, error.into()),
         })
-    }
-}
-
-/// A file of a temporary name.
-#[derive(Debug)]
-struct Named {
-    unfinished: Unfinished,
-    file: Option<File>,
-    published: bool,
-}
-
-impl Named {
-    fn create(directory: &Path, target: &Path) -> Result<Self, CliError> {
-        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        loop {
-            let path = temporary_name(directory)?;
-            let made = Unfinished::make(path, |path| rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR));
-            match made {
-                Ok((unfinished, file)) => {
-                    return Ok(Self { unfinished, file: Some(File::from(file)), published: false });
-                }
-                Err(rustix::io::Errno::EXIST) => {}
-                Err(error) => return Err(cannot_write(target, error.into())),
-            }
-        }
-    }
-
-    fn sync(&self) -> rustix::io::Result<()> {
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        rustix::fs::fdatasync(rustix::fs::open(self.unfinished.path(), flags, Mode::empty())?)
-    }
-
-    fn rename(mut self, to: &Path, replace: Replace) -> rustix::io::Result<()> {
-        let from = self.unfinished.path();
-        match replace {
-            Replace::Yes => rustix::fs::rename(from, to)?,
-            Replace::No => rename_to_free(from, to)?,
-        }
-        self.published = true;
-        self.unfinished.forget();
-        Ok(())
-    }
-}
-
-impl Drop for Named {
-    fn drop(&mut self) {
-        if !self.published {
-            std::fs::remove_file(self.unfinished.path()).ok();
-            self.unfinished.forget();
-        }
     }
 }
 
@@ -209,42 +162,16 @@ pub(crate) fn already_exists(path: &Path) -> CliError {
         .hint("replace it with --force, or write elsewhere with -o OUT")
 }
 
-/// Renames without replacing. File systems that cannot do it in one step get a hard link, which does not replace either.
-fn rename_to_free(from: &Path, to: &Path) -> rustix::io::Result<()> {
-    use rustix::io::Errno;
-    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-            rustix::fs::link(from, to)?;
-            rustix::fs::unlink(from)
-        }
-        done => done,
-    }
-}
-
-/// A name that nobody else uses: random for the process, counted within it.
-fn temporary_name(directory: &Path) -> Result<PathBuf, CliError> {
-    static PROCESS: OnceLock<u64> = OnceLock::new();
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let process = match PROCESS.get() {
-        Some(process) => *process,
-        None => {
-            let drawn = getrandom::u64()
-                .map_err(|error| CliError::new(Class::Other, format!("the system gives no random numbers: {error}")))?;
-            *PROCESS.get_or_init(|| drawn)
-        }
-    };
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    Ok(directory.join(format!("{PREFIX}{process:016x}-{count}")))
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
 
+    use rustix::fs::Timespec;
+
     use super::*;
 
     fn target(path: &Path, replace: Replace) -> FileTarget {
-        FileTarget { path: path.to_owned(), replace }
+        FileTarget { path: path.to_owned(), directory: None, replace }
     }
 
     fn names(directory: &Path) -> Vec<String> {
@@ -294,7 +221,7 @@ mod tests {
             let mut temporary = Temporary::create(target(&path, replace), naming).unwrap();
             temporary.file().unwrap().write_all(b"new").unwrap();
             let modified = Some(Timespec { tv_sec: 1_000_000_000, tv_nsec: 5 });
-            temporary.set_attributes(Attributes { mode: Mode::RUSR, modified }).unwrap();
+            temporary.set_attributes(Attributes { mode: Mode::RUSR, modified, owner: None }).unwrap();
             temporary.rest();
             temporary.sync_alone().unwrap();
             temporary.publish().unwrap();

@@ -4,21 +4,27 @@
 //! group of them is synced by one `syncfs` per file system, then named, then their directories are synced. That is
 //! what makes a thousand small files about as fast as copying them.
 
+mod late;
+mod queue;
 mod sync;
+mod tally;
 
+use std::fmt;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::json;
-
+pub(crate) use self::late::Late;
+pub(crate) use self::queue::Queue;
 use self::sync::GroupSync;
+use self::tally::Tally;
 use crate::atomic::Temporary;
 use crate::descriptors;
-use crate::error::{Class, CliError};
+use crate::error::CliError;
 use crate::input::InputName;
 use crate::output::Console;
-use crate::report::FileReport;
+use crate::report::{FailureLog, FileReport};
 
 /// A group is synced and named when it has this many outputs, or as many as leave descriptors for their directories.
 const GROUP_FILES: usize = 1024;
@@ -53,8 +59,41 @@ pub(crate) enum Outcome {
     Complete(FileReport),
     /// Nothing had to be done.
     LeftAlone(FileReport),
-    /// The output is finished but for its name.
-    Finished(Temporary, FileReport),
+    /// The output is finished but for its name; what is to be done once it has that, and is on disk if it is to be.
+    Finished(Temporary, FileReport, Then),
+    /// Nothing is left to do, and it was told already; so many bytes of plaintext.
+    Told(u64),
+    /// A link was made.
+    Linked,
+    /// The output is as it is to be already.
+    Unchanged,
+    /// It is done later, with others.
+    Deferred,
+}
+
+/// What is done once an output stands under its name.
+pub(crate) struct Then(Option<Box<dyn FnOnce() -> Result<(), CliError> + Send>>);
+
+impl Then {
+    /// Nothing more.
+    pub(crate) fn nothing() -> Self {
+        Self(None)
+    }
+
+    /// This; if the output fails it is dropped without being done.
+    pub(crate) fn this(act: impl FnOnce() -> Result<(), CliError> + Send + 'static) -> Self {
+        Self(Some(Box::new(act)))
+    }
+
+    fn act(self) -> Result<(), CliError> {
+        self.0.map_or(Ok(()), |act| act())
+    }
+}
+
+impl fmt::Debug for Then {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Then(this)" } else { "Then(nothing)" })
+    }
 }
 
 /// The work on the inputs of one command.
@@ -68,11 +107,13 @@ pub(crate) struct Batch<'a> {
     group: Mutex<Group>,
     group_files: usize,
     tally: Tally,
+    late: Arc<Late>,
+    log: Option<&'a FailureLog>,
 }
 
 #[derive(Debug)]
 struct Group {
-    outputs: Vec<(Temporary, FileReport)>,
+    outputs: Vec<(Temporary, FileReport, Then)>,
     bytes: u64,
 }
 
@@ -82,17 +123,6 @@ impl Group {
     fn with_room(outputs: usize) -> Self {
         Self { outputs: Vec::with_capacity(outputs), bytes: 0 }
     }
-}
-
-#[derive(Debug, Default)]
-struct Tally {
-    succeeded: AtomicUsize,
-    /// How many of those had nothing to be done.
-    left_alone: AtomicUsize,
-    failed: AtomicUsize,
-    bytes: AtomicU64,
-    /// What ends the whole batch.
-    end: OnceLock<CliError>,
 }
 
 /// Syncs and names a single output.
@@ -113,7 +143,13 @@ impl<'a> Batch<'a> {
     pub(crate) fn new(console: &'a Console, durability: Durability, verb: &'static str, telling: Telling) -> Self {
         let group_files = GROUP_FILES.min(descriptors::limit() / 4).max(1);
         let group = Mutex::new(Group::with_room(0));
-        Self { console, durability, verb, telling, group, group_files, tally: Tally::default() }
+        let (tally, late) = (Tally::default(), Arc::default());
+        Self { console, durability, verb, telling, group, group_files, tally, late, log: None }
+    }
+
+    /// The same, with a file to which each failure is written.
+    pub(crate) fn with_log(self, log: Option<&'a FailureLog>) -> Self {
+        Self { log, ..self }
     }
 
     /// Works on all inputs, on up to `jobs` threads. A single input's error is returned as it is; of several, each is
@@ -123,7 +159,7 @@ impl<'a> Batch<'a> {
         W: Fn(&InputName) -> Result<Outcome, CliError> + Sync,
     {
         if let [input] = inputs {
-            return self.finish_alone(work(input)?);
+            return self.finish_alone(work(input)).inspect_err(|error| self.write_down(error));
         }
         if inputs.len() >= DRAWN_FILES {
             self.console.draw_files(inputs.len());
@@ -132,14 +168,10 @@ impl<'a> Batch<'a> {
         let next = AtomicUsize::new(0);
         let worker = || {
             while let Some(input) = inputs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if self.tally.end.get().is_some() {
+                if self.tally.ended() {
                     break;
                 }
-                match work(input) {
-                    Ok(outcome) => self.collect(outcome),
-                    Err(error) if error.ends_everything() => self.end(error),
-                    Err(error) => self.fail(&error.file(input.label())),
-                }
+                self.take(work(input), input.label());
             }
         };
         std::thread::scope(|scope| {
@@ -149,9 +181,107 @@ impl<'a> Batch<'a> {
             }
             worker();
         });
+        self.publish_rest();
+        self.conclude()
+    }
+
+    /// Works on everything that `feed` finds, on up to `jobs` threads beside it; `label` names an item in errors. Then
+    /// `finish` does what has to wait until all outputs have their names. The result is as of several inputs.
+    pub(crate) fn run_fed<T: Send>(
+        &self,
+        jobs: NonZeroUsize,
+        feed: impl FnOnce(&Queue<T>),
+        label: impl Fn(&T) -> std::path::PathBuf + Sync,
+        work: impl Fn(T) -> Result<Outcome, CliError> + Sync,
+        finish: impl FnOnce(),
+    ) -> Result<(), CliError> {
+        self.console.draw_tree();
+        *self.group() = Group::with_room(self.group_files);
+        let queue = Queue::new();
+        let worker = || {
+            let _release_the_feeder = queue.closed_on_panic();
+            while let Some(item) = queue.take() {
+                if self.tally.ended() {
+                    queue.close();
+                    break;
+                }
+                let label = label(&item);
+                self.take(work(item), &label);
+            }
+        };
+        std::thread::scope(|scope| {
+            let started = (0..jobs.get()).filter(|_| std::thread::Builder::new().spawn_scoped(scope, worker).is_ok());
+            if started.count() == 0 {
+                self.tally.end(CliError::new(crate::error::Class::Other, "the system gives no thread to work on"));
+                return;
+            }
+            let _release_the_workers = queue.closed_on_panic();
+            feed(&queue);
+            queue.end();
+            self.console.know_files(queue.count());
+        });
+        self.publish_rest();
+        if !self.tally.ended() {
+            finish();
+        }
+        self.tell_late();
+        self.conclude()
+    }
+
+    /// Where those who finish their work in passing leave their failures; they are told with the next ones.
+    pub(crate) fn late(&self) -> Arc<Late> {
+        Arc::clone(&self.late)
+    }
+
+    /// Whether outputs are waited for.
+    pub(crate) fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    /// Whether the batch ends here, so that nothing more is to be found.
+    pub(crate) fn ended(&self) -> bool {
+        self.tally.ended()
+    }
+
+    /// Takes in what the work on the input `label` came to.
+    pub(crate) fn take(&self, result: Result<Outcome, CliError>, label: &Path) {
+        match result {
+            Ok(outcome) => self.collect(outcome),
+            Err(error) if error.ends_everything() => {
+                self.write_down(&error);
+                self.tally.end(error);
+            }
+            Err(error) => self.fail(&error.file(label)),
+        }
+        self.tell_late();
+    }
+
+    /// Counts a directory that was made, or was there.
+    pub(crate) fn count_directory(&self) {
+        self.tally.directories.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts something that was removed.
+    pub(crate) fn count_deleted(&self) {
+        self.tally.deleted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Says that something is left out, and counts it: it is no failure.
+    pub(crate) fn leave_out(&self, path: &Path, why: &str) {
+        self.tally.left_out.fetch_add(1, Ordering::Relaxed);
+        let path = crate::shown::shown(&path.to_string_lossy());
+        self.console.warning(&format!("{path}: left out: {why}"), None);
+    }
+
+    fn tell_late(&self) {
+        for error in self.late.take() {
+            self.fail(&error);
+        }
+    }
+
+    fn publish_rest(&self) {
         let rest = std::mem::replace(&mut *self.group(), Group::with_room(0));
         self.publish(rest);
-        self.conclude()
     }
 
     fn group(&self) -> MutexGuard<'_, Group> {
@@ -159,14 +289,16 @@ impl<'a> Batch<'a> {
     }
 
     /// Syncs and names a single output.
-    fn finish_alone(&self, outcome: Outcome) -> Result<(), CliError> {
-        let report = match outcome {
+    fn finish_alone(&self, outcome: Result<Outcome, CliError>) -> Result<(), CliError> {
+        let report = match outcome? {
             Outcome::Complete(report) => report,
             Outcome::LeftAlone(report) => return self.tell_left_alone(&report),
-            Outcome::Finished(temporary, report) => {
+            Outcome::Finished(temporary, report, then) => {
                 publish_alone(temporary, self.durability)?;
+                then.act()?;
                 report
             }
+            Outcome::Told(_) | Outcome::Linked | Outcome::Unchanged | Outcome::Deferred => return Ok(()),
         };
         self.tell(&report)
     }
@@ -180,7 +312,7 @@ impl<'a> Batch<'a> {
 
     /// That nothing had to be done goes without saying.
     fn tell_left_alone(&self, report: &FileReport) -> Result<(), CliError> {
-        self.console.done(|| report.text("left alone"), || report.json(self.verb))
+        self.console.done(|| report.text("unchanged"), || report.json(self.verb))
     }
 
     /// Takes in one outcome; a full group is published by the thread that filled it.
@@ -188,23 +320,31 @@ impl<'a> Batch<'a> {
         let full = match outcome {
             Outcome::Complete(report) => return self.succeed(&report),
             Outcome::LeftAlone(report) => {
-                self.tally.left_alone.fetch_add(1, Ordering::Relaxed);
-                return self.count(0, self.tell_left_alone(&report));
+                self.tally.unchanged.fetch_add(1, Ordering::Relaxed);
+                self.console.advance_files(0);
+                return self.tell_left_alone(&report).unwrap_or_else(|error| self.tally.end(error));
             }
-            Outcome::Finished(mut temporary, report) => {
+            Outcome::Told(bytes) => {
+                self.tally.succeed(bytes);
+                return self.console.advance_files(bytes);
+            }
+            Outcome::Finished(mut temporary, report, then) => {
                 temporary.rest();
                 if self.durability == Durability::Unsynced {
-                    return match temporary.publish() {
+                    return match temporary.publish().and_then(|()| then.act()) {
                         Ok(()) => self.succeed(&report),
                         Err(error) => self.fail(&error),
                     };
                 }
                 let mut group = self.group();
                 group.bytes = group.bytes.saturating_add(report.plaintext_bytes);
-                group.outputs.push((temporary, report));
+                group.outputs.push((temporary, report, then));
                 let full = group.outputs.len() >= self.group_files || group.bytes >= GROUP_BYTES;
                 full.then(|| std::mem::replace(&mut *group, Group::with_room(self.group_files)))
             }
+            Outcome::Linked => return self.count(&self.tally.links),
+            Outcome::Unchanged => return self.count(&self.tally.unchanged),
+            Outcome::Deferred => None,
         };
         if let Some(group) = full {
             self.publish(group);
@@ -213,80 +353,63 @@ impl<'a> Batch<'a> {
 
     /// Makes a group durable: contents, names, directories, in this order.
     fn publish(&self, group: Group) {
-        let temporaries: Vec<&Temporary> = group.outputs.iter().map(|(temporary, _)| temporary).collect();
+        let temporaries: Vec<&Temporary> = group.outputs.iter().map(|(temporary, ..)| temporary).collect();
         let mut sync = GroupSync::contents(&temporaries);
         let mut named = Vec::with_capacity(group.outputs.len());
-        for (temporary, report) in group.outputs {
+        for (temporary, report, then) in group.outputs {
             let target = temporary.target().to_owned();
             match sync.failure(&target).map_or_else(|| temporary.publish(), Err) {
-                Ok(()) => named.push((target, report)),
+                Ok(()) => named.push((target, report, then)),
                 Err(error) => self.fail(&error),
             }
         }
         sync.names();
-        for (target, report) in named {
-            match sync.failure(&target) {
-                Some(error) => self.fail(&error),
-                None => self.succeed(&report),
+        for (target, report, then) in named {
+            match sync.failure(&target).map_or_else(|| then.act(), Err) {
+                Err(error) => self.fail(&error),
+                Ok(()) => self.succeed(&report),
             }
         }
     }
 
     fn succeed(&self, report: &FileReport) {
-        self.count(report.plaintext_bytes, self.tell(report));
-    }
-
-    /// Counts a success, which was told.
-    fn count(&self, bytes: u64, told: Result<(), CliError>) {
-        self.tally.succeeded.fetch_add(1, Ordering::Relaxed);
-        self.tally.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.console.advance_files();
-        if let Err(error) = told {
-            self.end(error);
+        self.tally.succeed(report.plaintext_bytes);
+        self.console.advance_files(report.plaintext_bytes);
+        if let Err(error) = self.tell(report) {
+            self.tally.end(error);
         }
     }
 
-    fn fail(&self, error: &CliError) {
-        self.tally.failed.fetch_add(1, Ordering::Relaxed);
-        self.console.advance_files();
-        self.console.error(error);
+    fn count(&self, what: &AtomicUsize) {
+        what.fetch_add(1, Ordering::Relaxed);
+        self.console.advance_files(0);
     }
 
-    /// Ends the batch; the first error that does so is the result.
-    fn end(&self, error: CliError) {
-        self.tally.end.set(error).ok();
+    /// Counts and tells a failure.
+    pub(crate) fn fail(&self, error: &CliError) {
+        self.tally.fail();
+        self.console.advance_files(0);
+        self.console.error(error);
+        self.write_down(error);
+    }
+
+    fn write_down(&self, error: &CliError) {
+        if let Some(Err(error)) = self.log.map(|log| log.write(&error.json())) {
+            self.tally.end(error);
+        }
     }
 
     /// Prints the summary and gives the result of the whole.
     fn conclude(&self) -> Result<(), CliError> {
         self.console.stop_drawing();
-        let (succeeded, failed) =
-            (self.tally.succeeded.load(Ordering::Relaxed), self.tally.failed.load(Ordering::Relaxed));
-        let bytes = self.tally.bytes.load(Ordering::Relaxed);
-        if let Some(error) = self.tally.end.get() {
-            return Err(error.clone());
+        if let Some(error) = self.tally.failure_of_all() {
+            return Err(error);
         }
-        let left_alone = self.tally.left_alone.load(Ordering::Relaxed);
-        let done = succeeded - left_alone;
-        let files = if done == 1 { "file" } else { "files" };
-        let mut text = format!("{done} {files} {}, {bytes} bytes", self.verb);
-        if left_alone > 0 {
-            text.push_str(&format!("; {left_alone} left alone"));
+        let summary = self.tally.json(self.verb);
+        if let Some(log) = self.log {
+            log.write(&summary)?;
         }
-        if failed > 0 {
-            text.push_str(&format!("; {failed} failed"));
-        }
-        let mut summary = json!({
-            "v": 1, "status": "summary", "operation": self.verb,
-            "succeeded": succeeded, "failed": failed, "plaintext_bytes": bytes,
-        });
-        if left_alone > 0 {
-            summary["left_alone"] = json!(left_alone);
-        }
-        self.console.summary(&text, summary);
-        if failed > 0 {
-            return Err(CliError::new(Class::Partial, "some files failed"));
-        }
-        Ok(())
+        self.console.summary(&self.tally.text(self.verb), summary);
+        self.tally.result()
     }
 }

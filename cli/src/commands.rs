@@ -12,6 +12,7 @@ mod kms;
 mod lock;
 #[cfg(feature = "fuse")]
 mod mount;
+mod new_files;
 mod prepare;
 mod reading;
 mod rewrap;
@@ -23,10 +24,13 @@ mod umount;
 mod verify;
 
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 
-use crate::args::{Cli, Command, Many};
+use crate::args::{Cli, Command, CopyOptions, Many, Writing};
 use crate::error::CliError;
 use crate::output::Console;
+use crate::place::Direction;
+use crate::tree::{CopyPlan, Existing, Removed, Selection};
 use crate::{descriptors, hardening, interrupt};
 
 /// Whether the command goes on in the background, in a process of its own.
@@ -40,11 +44,11 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
     let common = &cli.common;
     match cli.command {
         Command::Encrypt(args) => {
-            descriptors::make_room(args.inputs.len());
+            descriptors::make_room(if args.tree.recursive { usize::MAX } else { args.inputs.len() });
             guarded(|| encrypt::run(common, &args, console))
         }
         Command::Decrypt(args) => {
-            descriptors::make_room(args.inputs.len());
+            descriptors::make_room(if args.tree.recursive { usize::MAX } else { args.inputs.len() });
             guarded(|| decrypt::run(common, &args, console))
         }
         Command::Prepare(args) => {
@@ -57,7 +61,10 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
         }
         Command::Doctor(args) => guarded(|| doctor::run(common, &args, console)),
         Command::Cat(args) => guarded(|| cat::run(common, &args, console)),
-        Command::Verify(args) => guarded(|| verify::run(common, &args, console)),
+        Command::Verify(args) => {
+            descriptors::make_room(if args.tree.recursive { usize::MAX } else { 0 });
+            guarded(|| verify::run(common, &args, console))
+        }
         Command::Kms(args) => guarded(|| kms::run(common, &args.command, console)),
         #[cfg(feature = "fuse")]
         Command::Mount(args) => {
@@ -68,7 +75,10 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
         Command::Mount(_) | Command::Umount(_) => Err(CliError::usage("this waxseal was built without the mount")
             .hint("use a waxseal that was built with the feature fuse; decrypt, cat and encrypt need no mount")),
         // These hold no key and make no file: nothing to protect, nothing to clean up, and they start at once.
-        Command::Inspect(args) => inspect::run(&args, console),
+        Command::Inspect(args) => {
+            descriptors::make_room(if args.tree.recursive { usize::MAX } else { 0 });
+            inspect::run(&args, console)
+        }
         #[cfg(feature = "fuse")]
         Command::Umount(args) => umount::run(&args, console),
         Command::Status => status::run(common, console),
@@ -80,6 +90,29 @@ pub(crate) fn guarded(command: impl FnOnce() -> Result<(), CliError>) -> Result<
     hardening::forbid_core_dumps();
     interrupt::watch()?;
     command()
+}
+
+/// What `encrypt -r` and `decrypt -r` are to do.
+fn tree_plan<'a>(
+    direction: Direction,
+    inputs: &'a [PathBuf],
+    writing: &'a Writing,
+    options: &CopyOptions,
+    selection: &'a Selection,
+) -> Result<CopyPlan<'a>, CliError> {
+    let output = writing.output.as_deref().filter(|output| *output != Path::new("-")).ok_or_else(|| {
+        CliError::usage("a tree needs a directory that it goes into")
+            .hint("name it with -o DIR; it is made if it is missing")
+    })?;
+    if selection.has_list() && inputs.len() != 1 {
+        return Err(CliError::usage("--files-from takes one INPUT, the directory that its names are relative to"));
+    }
+    let existing = match (options.update, writing.force) {
+        (true, _) => Existing::Updated,
+        (false, true) => Existing::Replaced,
+        (false, false) => Existing::Refused,
+    };
+    Ok(CopyPlan { direction, inputs, output, existing, selection, removed: Removed::default() })
 }
 
 /// Most threads that one command starts by itself: memory is bounded by their number, and disks are full before.

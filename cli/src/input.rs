@@ -1,24 +1,39 @@
 //! Inputs: files by name, and standard input.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read};
-use std::os::fd::AsFd as _;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FileType, Mode, OFlags, Stat, Timespec};
+use rustix::fs::{FileType, Mode, OFlags, Stat};
 
-use crate::atomic::Attributes;
+use crate::atomic::{Attributes, modified};
 use crate::error::{Class, CliError};
 use crate::output::Console;
 
 /// What tells one file from another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Identity {
     device: u64,
     inode: u64,
 }
 
+/// What is done with symbolic links in trees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Links {
+    /// They are links.
+    Kept,
+    /// They are what they lead to.
+    Followed,
+}
+
 impl Identity {
+    /// The file that `stat` is of.
+    pub(crate) fn of(stat: &Stat) -> Self {
+        Self { device: stat.st_dev, inode: stat.st_ino }
+    }
+
     /// Whether `stat` is of the same file.
     pub(crate) fn is(self, stat: &Stat) -> bool {
         (self.device, self.inode) == (stat.st_dev, stat.st_ino)
@@ -69,6 +84,8 @@ pub(crate) struct Input {
     pub(crate) file: File,
     /// Which file it is.
     pub(crate) identity: Identity,
+    /// What the system said of it when it was opened.
+    pub(crate) stat: Stat,
     /// Its size and attributes, if it is a regular file that was named: it is read by position then.
     pub(crate) regular: Option<Regular>,
 }
@@ -107,11 +124,33 @@ impl Input {
             return Err(io::ErrorKind::IsADirectory.into());
         }
         let by_position = kind == FileType::RegularFile && *name != InputName::Stdin;
-        Ok(Self {
-            file,
-            identity: Identity { device: stat.st_dev, inode: stat.st_ino },
-            regular: by_position.then(|| Regular::of(&stat)),
-        })
+        Ok(Self { file, identity: Identity::of(&stat), stat, regular: by_position.then(|| Regular::of(&stat)) })
+    }
+
+    /// Opens a regular file of a tree: `name` in an open directory. What was a regular file when it was found and is
+    /// something else now is refused, and no link is followed unless that is asked for.
+    pub(crate) fn open_at(directory: impl AsFd, name: &OsStr, links: Links) -> io::Result<Self> {
+        // Without NONBLOCK a pipe that took the file's place would be waited for.
+        let mut flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+        flags.set(OFlags::NOFOLLOW, links == Links::Kept);
+        let file = File::from(rustix::fs::openat(directory, name, flags, Mode::empty())?);
+        let stat = rustix::fs::fstat(&file)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(io::Error::other("it is no regular file any more"));
+        }
+        Ok(Self { file, identity: Identity::of(&stat), stat, regular: Some(Regular::of(&stat)) })
+    }
+
+    /// Whether the file is as it was when it was opened, as far as its size and its time of change tell.
+    pub(crate) fn is_unchanged(&self) -> io::Result<bool> {
+        let now = rustix::fs::fstat(&self.file)?;
+        let facts = |stat: &Stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec);
+        Ok(facts(&now) == facts(&self.stat))
+    }
+
+    /// Whether parts of the file take no space.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.stat.st_blocks.saturating_mul(512) < self.stat.st_size
     }
 
     /// Says so if the input is to be typed: nobody should wait for a program that waits for them.
@@ -124,7 +163,7 @@ impl Input {
     /// The attributes for a file made from this input: the source's, or what the user's umask allows.
     pub(crate) fn attributes(&self, umask: Mode) -> Attributes {
         let new = Mode::from_raw_mode(0o666) & !umask;
-        self.regular.map_or(Attributes { mode: new, modified: None }, |regular| regular.attributes)
+        self.regular.map_or(Attributes { mode: new, modified: None, owner: None }, |regular| regular.attributes)
     }
 }
 
@@ -132,15 +171,15 @@ impl Input {
 pub(crate) fn is_a_directory(path: &Path) -> CliError {
     CliError::new(Class::Input, "is a directory")
         .file(path)
-        .hint("name its files, or pack it: tar c DIR | waxseal encrypt -o DIR.tar.wax")
+        .hint("add -r for everything in it, or pack it: tar c DIR | waxseal encrypt -o DIR.tar.wax")
 }
 
 impl Regular {
     fn of(stat: &Stat) -> Self {
         // Set-user-id and its like are not passed on: the new file may have another owner.
         let mode = Mode::from_raw_mode(stat.st_mode & 0o777);
-        let modified = Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec.cast_signed() };
-        Self { size: stat.st_size.cast_unsigned(), attributes: Attributes { mode, modified: Some(modified) } }
+        let attributes = Attributes { mode, modified: Some(modified(stat)), owner: None };
+        Self { size: stat.st_size.cast_unsigned(), attributes }
     }
 }
 

@@ -1,18 +1,20 @@
 //! Interrupts: what is unfinished is removed, then the process ends with the signal's exit code. A mount ends otherwise.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
+use rustix::fs::AtFlags;
 use rustix::termios::{OptionalActions, Termios, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::error::{Class, CliError};
+use crate::place::Spot;
 
-/// Temporary files that exist or are about to.
-static UNFINISHED: LazyLock<Mutex<HashSet<PathBuf>>> = LazyLock::new(Mutex::default);
+/// Temporary files that exist, by their names: no two of one process have the same.
+static UNFINISHED: LazyLock<Mutex<HashMap<PathBuf, Spot>>> = LazyLock::new(Mutex::default);
 
 /// Held shared while a temporary file is made and for ever exclusively once a signal arrived: after the files were
 /// removed no thread makes another.
@@ -71,8 +73,8 @@ fn cannot_watch(error: &std::io::Error) -> CliError {
 /// Removes what is unfinished and ends the process.
 fn end(code: u8) -> ! {
     let _no_more = MAKING.write().unwrap_or_else(PoisonError::into_inner);
-    for path in unfinished().iter() {
-        fs::remove_file(path).ok();
+    for spot in unfinished().values() {
+        rustix::fs::unlinkat(spot.at(), &spot.name, AtFlags::empty()).ok();
     }
     restore_terminal();
     std::process::exit(code.into());
@@ -88,26 +90,26 @@ fn ignored_signals() -> u64 {
 /// A file that is removed if the process is interrupted, until [`Unfinished::forget`].
 #[derive(Debug)]
 pub(crate) struct Unfinished {
-    path: PathBuf,
+    spot: Spot,
 }
 
 impl Unfinished {
     /// Makes the file with `make`, which an interrupt can only precede or follow.
-    pub(crate) fn make<T, E>(path: PathBuf, make: impl FnOnce(&Path) -> Result<T, E>) -> Result<(Self, T), E> {
+    pub(crate) fn make<T, E>(spot: Spot, make: impl FnOnce(&Spot) -> Result<T, E>) -> Result<(Self, T), E> {
         let _making: RwLockReadGuard<'_, ()> = MAKING.read().unwrap_or_else(PoisonError::into_inner);
-        let made = make(&path)?;
-        unfinished().insert(path.clone());
-        Ok((Self { path }, made))
+        let made = make(&spot)?;
+        unfinished().insert(spot.name.clone(), spot.clone());
+        Ok((Self { spot }, made))
     }
 
     /// Where it is.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    pub(crate) fn spot(&self) -> &Spot {
+        &self.spot
     }
 
     /// Says that the file is no longer there under this name, or is to stay.
     pub(crate) fn forget(&self) {
-        unfinished().remove(&self.path);
+        unfinished().remove(&self.spot.name);
     }
 }
 
@@ -123,6 +125,6 @@ pub(crate) fn restore_terminal() {
     }
 }
 
-fn unfinished() -> MutexGuard<'static, HashSet<PathBuf>> {
+fn unfinished() -> MutexGuard<'static, HashMap<PathBuf, Spot>> {
     UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -31,6 +31,7 @@ mod session;
 mod shown;
 mod stream;
 mod target;
+mod tree;
 
 use std::process::ExitCode;
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
@@ -30,6 +31,7 @@ pub(crate) enum Volume {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unit {
     Files,
+    Tree,
     Bytes,
     Stream,
 }
@@ -43,12 +45,14 @@ pub(crate) struct Console {
     json: bool,
     stdout_is_data: OnceLock<()>,
     progress: OnceLock<(Unit, ProgressBar)>,
+    /// Bytes of the files of a tree that are done.
+    tree_bytes: AtomicU64,
 }
 
 impl Console {
     /// Makes the console of a command.
     pub(crate) fn new(volume: Volume, json: bool) -> Self {
-        Self { volume, json, stdout_is_data: OnceLock::new(), progress: OnceLock::new() }
+        Self { volume, json, stdout_is_data: OnceLock::new(), progress: OnceLock::new(), tree_bytes: AtomicU64::new(0) }
     }
 
     /// Makes the console that the options ask for.
@@ -84,9 +88,25 @@ impl Console {
         }
     }
 
-    /// Counts one file as done.
-    pub(crate) fn advance_files(&self) {
+    /// Draws how many files of a tree there have been, and how many bytes.
+    pub(crate) fn draw_tree(&self) {
+        self.draw(Unit::Tree, progress::tree);
+    }
+
+    /// Says how many files there are in the tree, now that all have been found.
+    pub(crate) fn know_files(&self, count: usize) {
+        if let Some((Unit::Tree, bar)) = self.progress.get() {
+            progress::know_files(bar, count);
+        }
+    }
+
+    /// Counts one file as done, with so many bytes of plaintext.
+    pub(crate) fn advance_files(&self, bytes: u64) {
         self.advance(Unit::Files, 1);
+        if let Some((Unit::Tree, bar)) = self.progress.get() {
+            let so_far = self.tree_bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+            progress::advance_tree(bar, so_far);
+        }
     }
 
     /// Counts bytes as done.

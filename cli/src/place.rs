@@ -3,9 +3,11 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::IsTerminal as _;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustix::fs::{FileType, Mode, OFlags, Stat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::atomic::{already_exists, cannot_write, directory_of};
@@ -29,8 +31,48 @@ pub(crate) enum Replace {
 pub(crate) struct FileTarget {
     /// Its path, links followed.
     pub(crate) path: PathBuf,
+    /// Its directory, where that is held open: then the last part of the path is looked up in it, and no other part is
+    /// looked up at all.
+    pub(crate) directory: Option<Arc<OwnedFd>>,
     /// Whether it may exist.
     pub(crate) replace: Replace,
+}
+
+impl FileTarget {
+    /// Where its name is looked up, and the name.
+    pub(crate) fn spot(&self) -> Spot {
+        match (&self.directory, self.path.file_name()) {
+            (Some(directory), Some(name)) => Spot { directory: Some(Arc::clone(directory)), name: name.into() },
+            _ => Spot { directory: None, name: self.path.clone() },
+        }
+    }
+}
+
+/// A name, and the open directory in which it is looked up; without one it is a path.
+#[derive(Clone, Debug)]
+pub(crate) struct Spot {
+    /// The directory.
+    pub(crate) directory: Option<Arc<OwnedFd>>,
+    /// The name.
+    pub(crate) name: PathBuf,
+}
+
+impl Spot {
+    /// What the `*at` calls take for the directory.
+    pub(crate) fn at(&self) -> BorrowedFd<'_> {
+        self.directory.as_ref().map_or(CWD, |directory| directory.as_fd())
+    }
+
+    /// The directory itself, as a path for the `*at` calls.
+    pub(crate) fn folder(&self) -> &Path {
+        directory_of(&self.name)
+    }
+
+    /// Another name beside it.
+    pub(crate) fn beside(&self, name: &str) -> Self {
+        let name = if self.directory.is_some() { name.into() } else { self.folder().join(name) };
+        Self { directory: self.directory.clone(), name }
+    }
 }
 
 /// What an output turned out to be.
@@ -120,7 +162,7 @@ pub(crate) fn name(input: &Path, direction: Direction, asked: &Asked) -> Result<
 }
 
 /// Adds the ending, or takes it away; none if there is none, or nothing else.
-fn renamed(base: &OsStr, direction: Direction) -> Option<OsString> {
+pub(crate) fn renamed(base: &OsStr, direction: Direction) -> Option<OsString> {
     match direction {
         Direction::Encrypt => {
             let mut name = base.to_owned();
@@ -142,7 +184,7 @@ pub(crate) fn resolve(
     replace: Replace,
     input: Option<Identity>,
 ) -> Result<Place, CliError> {
-    let free = |path: &Path| Ok(Place::File(FileTarget { path: path.to_owned(), replace }));
+    let free = |path: &Path| Ok(Place::File(FileTarget { path: path.to_owned(), directory: None, replace }));
     match rustix::fs::lstat(path) {
         Err(Errno::NOENT) => free(path),
         Err(error) => Err(cannot_write(path, error.into())),
@@ -161,7 +203,6 @@ pub(crate) fn resolve(
 
 /// Standard output as a place, unless it must not be written.
 pub(crate) fn standard_output(direction: Direction, asked: &Asked, input: Option<Identity>) -> Result<Place, CliError> {
-    use std::os::fd::AsFd as _;
     let failed =
         |error: std::io::Error| CliError::system(Class::Output, "cannot be written", &error).stream("standard output");
     let file = File::from(std::io::stdout().as_fd().try_clone_to_owned().map_err(failed)?);
@@ -192,7 +233,7 @@ fn occupied(
     }
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => match replace {
-            Replace::Yes => Ok(Place::File(FileTarget { path: path.to_owned(), replace })),
+            Replace::Yes => Ok(Place::File(FileTarget { path: path.to_owned(), directory: None, replace })),
             Replace::No => Err(already_exists(path)),
         },
         FileType::Directory => Err(CliError::new(Class::Output, "is a directory").file(path)),

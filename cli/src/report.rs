@@ -1,10 +1,37 @@
 //! What is said about one file that was worked on.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
+use waxseal_key_service::EncryptionContext;
 
+use crate::atomic::cannot_write;
+use crate::error::CliError;
 use crate::shown::shown;
+
+/// A file to which every failure of a run is written, and at the end its summary: without that line the run did not end.
+#[derive(Debug)]
+pub(crate) struct FailureLog {
+    file: File,
+    path: PathBuf,
+}
+
+impl FailureLog {
+    /// Makes the file, or empties it.
+    pub(crate) fn create(path: &Path) -> Result<Self, CliError> {
+        let file = File::options().append(true).create(true).open(path).and_then(|file| file.set_len(0).map(|()| file));
+        let file = file.map_err(|error| cannot_write(path, error))?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Writes one object, as one line.
+    pub(crate) fn write(&self, object: &Value) -> Result<(), CliError> {
+        let line = format!("{object}\n");
+        (&self.file).write_all(line.as_bytes()).map_err(|error| cannot_write(&self.path, error).fatal())
+    }
+}
 
 /// The facts of a success.
 #[derive(Clone, Debug)]
@@ -21,6 +48,25 @@ pub(crate) struct FileReport {
     pub(crate) context: Vec<(String, String)>,
     /// What only this command says.
     pub(crate) details: Details,
+}
+
+impl FileReport {
+    /// What all commands say of a container; these are the keys that open it, or the one that did.
+    pub(crate) fn new(
+        file: &Path,
+        plaintext_bytes: u64,
+        keys: impl IntoIterator<Item = impl ToString>,
+        context: &EncryptionContext,
+    ) -> Self {
+        Self {
+            file: file.to_owned(),
+            output: None,
+            plaintext_bytes,
+            keys: keys.into_iter().map(|key| key.to_string()).collect(),
+            context: context.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            details: Details::default(),
+        }
+    }
 }
 
 /// What a command says of a file beyond what all commands say, be it a success or a failure.

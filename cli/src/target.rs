@@ -8,7 +8,7 @@ use waxseal_container::{ContainerError, Sink};
 
 use crate::args::Writing;
 use crate::atomic::{Attributes, Naming, Temporary};
-use crate::batch::{Durability, Outcome};
+use crate::batch::{Durability, Outcome, Then};
 use crate::error::{Class, CliError};
 use crate::input::{Input, InputName};
 use crate::library_errors;
@@ -127,7 +127,7 @@ impl Target {
                 let temporary = Temporary::create(target, self.naming)?;
                 let filled = fill(Sink::File(temporary.file()?))?;
                 temporary.set_attributes(self.attributes)?;
-                Ok(Outcome::Finished(temporary, report(filled)))
+                Ok(Outcome::Finished(temporary, report(filled), Then::nothing()))
             }
         }
     }

@@ -12,20 +12,20 @@ use serde_json::Value;
 use crate::support::{Run, World, json_lines, program, skipped};
 
 /// The directory of containers, in the world's working directory.
-pub(super) const VAULT: &str = "vault";
+pub(crate) const VAULT: &str = "vault";
 /// The mount point there.
-pub(super) const CLEAR: &str = "clear";
+pub(crate) const CLEAR: &str = "clear";
 /// How long anything may take that has to come to an end.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A mounted directory, served by a process in the foreground that is a child of the test. It is gone when dropped.
-pub(super) struct Mounted<'a> {
+pub(crate) struct Mounted<'a> {
     world: &'a World,
     server: Option<Child>,
 }
 
 /// A world with a key store, an empty directory of containers and a mount point; none if nothing can be mounted here.
-pub(super) fn mountable() -> Option<World> {
+pub(crate) fn mountable() -> Option<World> {
     if !can_mount() {
         skipped("nothing can be mounted here: /dev/fuse is missing, or may not be used");
         return None;
@@ -43,7 +43,7 @@ fn can_mount() -> bool {
 
 impl<'a> Mounted<'a> {
     /// Mounts with these options, and returns when the mount is ready.
-    pub(super) fn new(world: &'a World, options: &[&str]) -> Self {
+    pub(crate) fn new(world: &'a World, options: &[&str]) -> Self {
         Self::serve(world, world.command(Self::arguments(options)))
     }
 
@@ -70,7 +70,7 @@ impl<'a> Mounted<'a> {
     }
 
     /// The mount point.
-    pub(super) fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.world.path(CLEAR)
     }
 
@@ -90,7 +90,7 @@ impl<'a> Mounted<'a> {
     }
 
     /// Unmounts with `waxseal umount`; the server ends well.
-    pub(super) fn unmount(self) {
+    pub(crate) fn unmount(self) {
         // A test beside this one may be starting a program, which has our open files until it is executed.
         let mut run = self.world.run(["umount", CLEAR]);
         eventually("nobody uses the mount", || {
@@ -157,7 +157,7 @@ pub(super) fn wait_for(mut process: Child) -> Run {
 
 /// Waits until something has become so.
 #[track_caller]
-pub(super) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(Instant::now() < deadline, "waited in vain until {what}");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Many, PassphraseOptions, Reading};
+use super::{Many, PassphraseOptions, Reading, TreeOptions};
 
 /// `waxseal verify`.
 #[derive(Debug, Args)]
@@ -17,6 +17,7 @@ saves the rest of it, also from a disk that does not give all of it.
 Examples:
   waxseal verify vault/*.wax
   waxseal verify -c project=apollo report.pdf.wax
+  waxseal verify -r vault
   waxseal verify --repair vault/*.wax
   waxseal verify --salvage rest.pdf report.pdf.wax")]
 pub(crate) struct Verify {
@@ -27,13 +28,15 @@ pub(crate) struct Verify {
     #[arg(long)]
     pub(crate) repair: bool,
     /// Write what is still whole of one file to OUT, with zeros in place of the rest
-    #[arg(long, value_name = "OUT", conflicts_with = "repair")]
+    #[arg(long, value_name = "OUT", conflicts_with_all = ["repair", "recursive"])]
     pub(crate) salvage: Option<PathBuf>,
     /// Replace OUT if it exists
     #[arg(short, long, requires = "salvage")]
     pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) many: Many,
+    #[command(flatten)]
+    pub(crate) tree: TreeOptions,
     #[command(flatten)]
     pub(crate) reading: Reading,
     #[command(flatten)]

@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::os::fd::AsFd as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -13,6 +13,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat};
 use rustix::io::Errno;
 
 use crate::descriptors;
+use crate::place::Spot;
 
 /// How many there are.
 static OPEN: AtomicUsize = AtomicUsize::new(0);
@@ -33,13 +34,13 @@ enum Way {
 }
 
 impl Nameless {
-    /// Makes one in `directory`, mode 0600. Where it cannot be had, the reason is left to whoever then tries a named one.
-    pub(super) fn create(directory: &Path) -> Option<Self> {
+    /// Makes one beside `target`, mode 0600. Where it cannot be had, the reason is left to whoever then tries a named one.
+    pub(super) fn create(target: &Spot) -> Option<Self> {
         if MISSING.load(Ordering::Relaxed) || OPEN.load(Ordering::Relaxed) >= descriptors::limit() / 2 {
             return None;
         }
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        match rustix::fs::open(directory, flags, Mode::RUSR | Mode::WUSR) {
+        match rustix::fs::openat(target.at(), target.folder(), flags, Mode::RUSR | Mode::WUSR) {
             Ok(file) => {
                 OPEN.fetch_add(1, Ordering::Relaxed);
                 let nameless = Self(File::from(file));
@@ -60,7 +61,7 @@ impl Nameless {
     }
 
     /// Gives it a name, if that is free.
-    pub(super) fn link(&self, to: &Path) -> rustix::io::Result<()> {
+    pub(super) fn link(&self, to: &Spot) -> rustix::io::Result<()> {
         self.way().ok_or(Errno::OPNOTSUPP).and_then(|way| self.link_by(way, to))
     }
 
@@ -68,17 +69,18 @@ impl Nameless {
     /// because of that name.
     fn way(&self) -> Option<Way> {
         static WAY: OnceLock<Option<Way>> = OnceLock::new();
-        let works = |way: &Way| self.link_by(*way, Path::new("/")) == Err(Errno::EXIST);
+        let taken = Spot { directory: None, name: "/".into() };
+        let works = |way: &Way| self.link_by(*way, &taken) == Err(Errno::EXIST);
         *WAY.get_or_init(|| [Way::Descriptor, Way::Proc].into_iter().find(works))
     }
 
-    fn link_by(&self, way: Way, to: &Path) -> rustix::io::Result<()> {
+    fn link_by(&self, way: Way, to: &Spot) -> rustix::io::Result<()> {
         use std::os::fd::AsRawFd as _;
         match way {
-            Way::Descriptor => linkat(self.0.as_fd(), c"", CWD, to, AtFlags::EMPTY_PATH),
+            Way::Descriptor => linkat(self.0.as_fd(), c"", to.at(), &to.name, AtFlags::EMPTY_PATH),
             Way::Proc => {
                 let from = PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()));
-                linkat(CWD, &from, CWD, to, AtFlags::SYMLINK_FOLLOW)
+                linkat(CWD, &from, to.at(), &to.name, AtFlags::SYMLINK_FOLLOW)
             }
         }
     }
@@ -99,17 +101,18 @@ mod tests {
     #[test]
     fn both_ways_name_a_file_and_neither_replaces_one() {
         let dir = tempfile::tempdir().unwrap();
-        let Some(first) = Nameless::create(dir.path()) else { return };
+        let spot = |name: &str| Spot { directory: None, name: dir.path().join(name) };
+        let Some(first) = Nameless::create(&spot("x")) else { return };
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
         first.file().write_all(b"content").unwrap();
         for (way, name) in [(Way::Proc, "proc"), (Way::Descriptor, "descriptor")] {
-            let path = dir.path().join(name);
+            let path = spot(name);
             match first.link_by(way, &path) {
                 // Linking by descriptor is a privilege on older kernels, and /proc may not be there.
                 Err(Errno::NOENT) => continue,
                 linked => linked.unwrap(),
             }
-            assert_eq!(std::fs::read(&path).unwrap(), b"content");
+            assert_eq!(std::fs::read(&path.name).unwrap(), b"content");
             assert_eq!(first.link_by(way, &path), Err(Errno::EXIST));
         }
     }

@@ -4,16 +4,20 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::io::Errno;
 
 use crate::atomic::{Temporary, cannot_write, directory_of, open_directory};
 use crate::error::CliError;
 
+/// Up to this many directories are synced one by one: each costs about as much as syncing what was just synced anew.
+const FEW_DIRECTORIES: usize = 4;
+
 /// The directories of a group's outputs, and what went wrong in which of them.
 #[derive(Debug, Default)]
 pub(super) struct GroupSync {
-    open: Vec<(PathBuf, OwnedFd)>,
+    open: Vec<(PathBuf, Arc<OwnedFd>)>,
     broken: HashMap<PathBuf, Errno>,
 }
 
@@ -27,7 +31,7 @@ impl GroupSync {
             let path = directory_of(output.target());
             // Most outputs lie beside the one before, and looking there saves hashing the path.
             if last.replace(path) != Some(path) && seen.insert(path) {
-                match open_directory(path) {
+                match output.directory() {
                     Ok(directory) => sync.open.push((path.to_owned(), directory)),
                     Err(_) => {
                         unreadable.insert(path);
@@ -56,8 +60,11 @@ impl GroupSync {
         }
     }
 
-    /// Has the names in all directories on disk.
+    /// Has the names in all directories on disk: each by itself, or all of a file system at once if they are many.
     pub(super) fn names(&mut self) {
+        if self.open.len() > FEW_DIRECTORIES {
+            return self.file_systems();
+        }
         for (path, directory) in &self.open {
             if let Err(error) = sync_directory(directory) {
                 self.broken.insert(path.clone(), error);

@@ -16,7 +16,7 @@ use crate::error::{Class, CliError};
 use crate::input::{Identity, Input, InputName};
 use crate::library_errors;
 use crate::output::Console;
-use crate::report::{Details, FileReport};
+use crate::report::FileReport;
 use crate::target::{durability, failed};
 
 /// Runs the command.
@@ -50,14 +50,8 @@ fn fill(reader: &Reader<'_>, name: &InputName, prepared: &Path) -> Result<Outcom
     let context = filling.header().core().context().clone();
     let seal = |source: waxseal_container::Source<'_>| filling.seal(source, &file, reader.threads);
     let sealed = read_for(name, &input, reader.console, seal).map_err(|error| failed(&error, name, prepared))?;
-    Ok(Outcome::Complete(FileReport {
-        file: name.label().to_owned(),
-        output: Some(prepared.to_owned()),
-        plaintext_bytes: sealed.plaintext_len,
-        keys: vec![key_arn.to_string()],
-        context: context.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        details: Details::default(),
-    }))
+    let report = FileReport::new(name.label(), sealed.plaintext_len, [key_arn], &context);
+    Ok(Outcome::Complete(FileReport { output: Some(prepared.to_owned()), ..report }))
 }
 
 /// Opens the container for writing, with nobody else at it.

@@ -1,5 +1,7 @@
 //! `waxseal inspect`: what a container says about itself. It needs no key, and starts nothing.
 
+mod tree;
+
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -12,9 +14,14 @@ use crate::library_errors;
 use crate::output::Console;
 use crate::report::context_json;
 use crate::shown::{shown, utc};
+use crate::tree::{Selection, has_directory};
 
 /// Runs the command.
 pub(crate) fn run(args: &Inspect, console: &Console) -> Result<(), CliError> {
+    let selection = Selection::new(&args.tree)?;
+    if has_directory(&args.files, &args.tree)? {
+        return tree::run(args, &selection, console);
+    }
     let mut failed = 0_usize;
     for (index, file) in args.files.iter().enumerate() {
         let shown_one = Claims::read(file).and_then(|claims| {
@@ -46,7 +53,10 @@ struct Claims {
 impl Claims {
     fn read(file: &Path) -> Result<Self, CliError> {
         let name = InputName::parse(file);
-        let mut input = Input::open(&name)?;
+        Self::of(&name, Input::open(&name)?)
+    }
+
+    fn of(name: &InputName, mut input: Input) -> Result<Self, CliError> {
         let header = Header::read_from(&mut input.file)
             .map_err(|error| library_errors::container(&error, name.label(), name.label()))?;
         let size = input.regular.map(|regular| size_claim(regular.size));
@@ -95,12 +105,16 @@ impl Claims {
         }
     }
 
-    fn json(&self) -> Value {
-        let core = self.header.core();
-        let size = match (self.header.state(), self.size) {
+    /// What the size of the file says, if it says anything.
+    fn plaintext_bytes(&self) -> Option<u64> {
+        match (self.header.state(), self.size) {
             (State::Filled, Some(SizeClaim::Plaintext(size))) => Some(size),
             _ => None,
-        };
+        }
+    }
+
+    fn json(&self) -> Value {
+        let core = self.header.core();
         let keys = self.header.encrypted_data_keys().iter();
         json!({
             "v": 1,
@@ -108,7 +122,7 @@ impl Claims {
             "file": self.name,
             "suite": core.suite().to_string(),
             "state": self.state(),
-            "plaintext_bytes": size,
+            "plaintext_bytes": self.plaintext_bytes(),
             "created": core.created(),
             "file_id": core.file_id().to_string(),
             "context": context_json(core.context().iter()),

@@ -20,7 +20,7 @@ use crate::input::{Input, InputName};
 use crate::library_errors;
 use crate::output::Console;
 use crate::range::Range;
-use crate::report::{Details, FileReport};
+use crate::report::FileReport;
 use crate::session::{Missing, Reach, Session, Setup};
 use crate::shown::shown;
 use crate::stream::{CountedFile, CountedStream, RangeWriter, SinkWriter, widen};
@@ -147,14 +147,7 @@ impl OpenContainer<'_> {
     /// What is said of it when so many bytes of its plaintext have been read.
     pub(super) fn report(&self, plaintext_bytes: u64) -> FileReport {
         let core = self.opened.unlocked.header().core();
-        FileReport {
-            file: self.name.label().to_owned(),
-            output: None,
-            plaintext_bytes,
-            keys: vec![self.opened.key_arn.to_string()],
-            context: core.context().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-            details: Details::default(),
-        }
+        FileReport::new(self.name.label(), plaintext_bytes, [&self.opened.key_arn], core.context())
     }
 }
 

@@ -161,12 +161,7 @@ fn report(path: &Path, size: u64, rewrapped: &Rewrapped) -> FileReport {
         (State::Filled, SizeClaim::Plaintext(bytes)) => bytes,
         _ => 0,
     };
-    FileReport {
-        file: path.to_owned(),
-        output: None,
-        plaintext_bytes,
-        keys: rewrapped.keys.iter().map(|key| key.arn.to_string()).collect(),
-        context: core.context().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        details: Details { lines: Vec::new(), members },
-    }
+    let keys = rewrapped.keys.iter().map(|key| &key.arn);
+    let report = FileReport::new(path, plaintext_bytes, keys, core.context());
+    FileReport { details: Details { lines: Vec::new(), members }, ..report }
 }

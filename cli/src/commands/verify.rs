@@ -16,35 +16,50 @@ use crate::commands::{jobs, threads_a_file};
 use crate::error::{Class, CliError};
 use crate::input::{Input, InputName};
 use crate::output::Console;
-use crate::report::FileReport;
+use crate::report::{FailureLog, FileReport};
 use crate::stream::draw_if_long;
+use crate::tree::{Selection, each_container, has_directory};
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &Verify, console: &Console) -> Result<(), CliError> {
     let inputs: Vec<InputName> = args.files.iter().map(|file| InputName::parse(file)).collect();
     let opening = Opening::new(common, &args.reading, &args.passphrase)?;
     let jobs = jobs(&args.many, opening.requests_at_once());
-    let reader = Reader::new(opening, threads_a_file(inputs.len(), jobs), console)?;
+    let selection = Selection::new(&args.tree)?;
+    let is_tree = has_directory(&args.files, &args.tree)?;
+    let threads = threads_a_file(if is_tree { usize::MAX } else { inputs.len() }, jobs);
+    let reader = Reader::new(opening, threads, console)?;
     if let Some(output) = &args.salvage {
         let [name] = inputs.as_slice() else {
             return Err(CliError::usage("--salvage takes one file").hint("run it once for each file"));
         };
         return salvage::run(&reader, name, output, args.force);
     }
-    let batch = Batch::new(console, Durability::Unsynced, "verified", Telling::Always);
-    batch.run(&inputs, jobs, |name| {
-        let input = Input::open(name)?;
-        if args.repair {
-            refuse_pipe(name, &input)?;
-        }
-        let container = open(&reader, name, input)?;
-        let report = match (args.repair, container.input.regular) {
-            (true, _) => repair::run(&reader, container),
-            (false, Some(_)) => check(&reader, &container),
-            (false, None) => check_stream(&reader, &container),
-        };
-        report.map(Outcome::Complete)
-    })
+    let log = args.many.report.as_deref().map(FailureLog::create).transpose()?;
+    // Of a tree what is well goes without saying.
+    let telling = if is_tree { Telling::Verbose } else { Telling::Always };
+    let batch = Batch::new(console, Durability::Unsynced, "verified", telling).with_log(log.as_ref());
+    if is_tree {
+        return each_container(&args.files, &selection, &batch, jobs, |found| {
+            let cannot = |error| CliError::system(Class::Input, "cannot be opened", &error);
+            one(&reader, args, &InputName::File(found.path()), found.open().map_err(cannot)?)
+        });
+    }
+    batch.run(&inputs, jobs, |name| one(&reader, args, name, Input::open(name)?))
+}
+
+/// Verifies one container, or repairs it.
+fn one(reader: &Reader<'_>, args: &Verify, name: &InputName, input: Input) -> Result<Outcome, CliError> {
+    if args.repair {
+        refuse_pipe(name, &input)?;
+    }
+    let container = open(reader, name, input)?;
+    let report = match (args.repair, container.input.regular) {
+        (true, _) => repair::run(reader, container),
+        (false, Some(_)) => check(reader, &container),
+        (false, None) => check_stream(reader, &container),
+    };
+    report.map(Outcome::Complete)
 }
 
 /// Opens a container; one whose header is damaged is told like any other that is.

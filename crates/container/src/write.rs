@@ -15,7 +15,7 @@ use waxseal_key_service::{DataKey, EncryptedDataKey};
 use crate::error::ContainerError;
 use crate::geometry::{CHUNK_LEN, GROUP_CHUNKS, HEADER_LEN, file_size};
 use crate::group::{SEAL_RANDOM_LEN, seal_chunks, seal_random_len, table_random};
-use crate::header::{Core, Header};
+use crate::header::{Core, Header, Unlocked};
 use crate::io::{Sink, Source, WriteAt};
 use crate::keys::{ContentKeys, FreshnessHash};
 use crate::pipeline;
@@ -53,6 +53,14 @@ impl Sealer {
     pub fn new(core: Core, keys: &[EncryptedDataKey], data_key: &DataKey) -> Result<Self, ContainerError> {
         let (header, keys) = Header::create(core, keys, data_key)?;
         Ok(Self { header, content: Content { keys: Arc::new(keys) } })
+    }
+
+    /// The header, with the keys to the content: for what is encrypted beside it.
+    ///
+    /// # Errors
+    /// The header is not one that reads again.
+    pub fn unlocked(&self) -> Result<Unlocked, ContainerError> {
+        Ok(Unlocked::of(Header::parse(&self.header)?, Arc::clone(&self.content.keys)))
     }
 
     /// Encrypts everything from `source` into `sink`, on up to `threads` threads.

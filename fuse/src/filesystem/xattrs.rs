@@ -6,17 +6,11 @@ use std::sync::Arc;
 
 use rustix::fs::{FileType, XattrFlags};
 use rustix::io::Errno;
-use waxseal_container::MAX_ATTRIBUTE_LEN;
+use waxseal_container::{MAX_ATTRIBUTE_LEN, plain_attribute_name, stored_attribute_name};
 
 use super::Filesystem;
 use crate::backing::path_of;
 use crate::report::shown;
-
-/// The name spaces that programs may use.
-const SPACES: [&[u8]; 2] = [b"user.", b"trusted."];
-
-/// What stored names have behind their name space, so that attributes of other programs are not taken for ours.
-const INFIX: &[u8] = b"waxseal.";
 
 /// The longest list of names, and the longest value, that the kernel takes (linux/limits.h).
 const MAX_LEN: usize = 65536;
@@ -92,12 +86,9 @@ impl Filesystem {
         };
         let mut names = Vec::new();
         for stored in list[..length].split(|byte| *byte == 0) {
-            for space in SPACES {
-                if let Some(name) = stored.strip_prefix(space).and_then(|rest| rest.strip_prefix(INFIX)) {
-                    names.extend_from_slice(space);
-                    names.extend_from_slice(name);
-                    names.push(0);
-                }
+            if let Some(name) = plain_attribute_name(stored) {
+                names.extend_from_slice(&name);
+                names.push(0);
             }
         }
         Ok(names)
@@ -106,11 +97,6 @@ impl Filesystem {
 
 /// The name under which an attribute is stored.
 fn stored_name(name: &OsStr) -> Result<Vec<u8>, Errno> {
-    for space in SPACES {
-        if let Some(rest) = name.as_bytes().strip_prefix(space) {
-            let stored = [space, INFIX, rest].concat();
-            return if stored.len() > 255 { Err(Errno::RANGE) } else { Ok(stored) };
-        }
-    }
-    Err(Errno::OPNOTSUPP)
+    let stored = stored_attribute_name(name.as_bytes()).ok_or(Errno::OPNOTSUPP)?;
+    if stored.len() > 255 { Err(Errno::RANGE) } else { Ok(stored) }
 }

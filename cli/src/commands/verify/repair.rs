@@ -23,10 +23,10 @@ pub(super) fn run(reader: &Reader<'_>, container: OpenContainer<'_>) -> Result<F
         Finding::Damaged(found) => Repair::Refused(found),
         Finding::Interrupted(_) => {
             let file = open_to_write(label, input.identity)?;
-            let Input { identity, regular, .. } = input;
+            let Input { identity, stat, regular, .. } = input;
             // The check has left its lock on the file that was read, and that would keep out the repair as well.
             drop(input.file);
-            let input = Input { file, identity, regular };
+            let input = Input { file, identity, stat, regular };
             fsck(reader, &input, label, |fsck| fsck.repair(unlocked, &input.file))?
         }
     };

@@ -4,7 +4,6 @@ use super::Sealer;
 use crate::edit::Editor;
 use crate::error::ContainerError;
 use crate::geometry::{CHUNK_LEN, GroupIndex, HEADER_LEN};
-use crate::header::{Header, Unlocked};
 use crate::io::Backing;
 use crate::keys::ContentKeys;
 use crate::suite::TABLE_NONCE_LEN;
@@ -25,8 +24,7 @@ impl Sealer {
         page[..HEADER_LEN].copy_from_slice(&self.header);
         page[HEADER_LEN..].copy_from_slice(&half);
         backing.write_all_at(&page, 0).map_err(ContainerError::Write)?;
-        let unlocked = Unlocked::of(Header::parse(&self.header)?, self.content.keys);
-        Ok(Editor::of_new(unlocked, backing, root, table))
+        Ok(Editor::of_new(self.unlocked()?, backing, root, table))
     }
 }
 

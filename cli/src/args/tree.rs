@@ -1,0 +1,42 @@
+//! The words for trees: what all commands have that take `-r`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Which parts of a tree are meant.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Trees")]
+pub(crate) struct TreeOptions {
+    /// Go into directories
+    #[arg(short, long)]
+    pub(crate) recursive: bool,
+    /// Follow symbolic links
+    #[arg(short = 'L', long, requires = "recursive")]
+    pub(crate) dereference: bool,
+    /// Leave out what this pattern is of, and everything in it: *.o is of names at any depth, /cache and a/b of paths
+    /// below INPUT, cache/ of directories only (repeatable)
+    #[arg(long, value_name = "PATTERN", requires = "recursive")]
+    pub(crate) exclude: Vec<String>,
+    /// Take only what this pattern is of, and everything in it; --exclude comes before it (repeatable)
+    #[arg(long, value_name = "PATTERN", requires = "recursive")]
+    pub(crate) include: Vec<String>,
+    /// Take only the names in this file, one a line, relative to INPUT; - is standard input
+    #[arg(long, value_name = "FILE", requires = "recursive")]
+    pub(crate) files_from: Option<PathBuf>,
+    /// In that file each name ends with a zero byte
+    #[arg(long, requires = "files_from")]
+    pub(crate) from0: bool,
+}
+
+/// How a tree is copied.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Trees")]
+pub(crate) struct CopyOptions {
+    /// Leave out what is there already with the same size and time of change, and replace what is there otherwise
+    #[arg(short, long, requires = "recursive", conflicts_with = "force")]
+    pub(crate) update: bool,
+    /// Leave extended attributes out
+    #[arg(long, requires = "recursive")]
+    pub(crate) no_xattrs: bool,
+}

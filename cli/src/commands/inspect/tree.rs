@@ -1,0 +1,50 @@
+//! `waxseal inspect -r`: the claims of all containers in a tree, or the keys that it depends on.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::json;
+
+use super::Claims;
+use crate::args::Inspect;
+use crate::batch::{Batch, Durability, Outcome, Telling};
+use crate::commands::jobs;
+use crate::error::{Class, CliError};
+use crate::input::InputName;
+use crate::output::Console;
+use crate::report::FailureLog;
+use crate::shown::shown;
+use crate::tree::{Selection, each_container};
+
+/// How many files each key opens, by the service and the ARN that the files claim.
+type Keys = BTreeMap<(&'static str, String), u64>;
+
+/// Runs the command.
+pub(super) fn run(args: &Inspect, selection: &Selection, console: &Console) -> Result<(), CliError> {
+    let log = args.many.report.as_deref().map(FailureLog::create).transpose()?;
+    let batch = Batch::new(console, Durability::Unsynced, "inspected", Telling::Always).with_log(log.as_ref());
+    let keys = Mutex::new(Keys::new());
+    let inspected = each_container(&args.files, selection, &batch, jobs(&args.many, 1), |found| {
+        let cannot = |error| CliError::system(Class::Input, "cannot be opened", &error);
+        let claims = Claims::of(&InputName::File(found.path()), found.open().map_err(cannot)?)?;
+        if args.keys {
+            count(&mut keys.lock().unwrap_or_else(PoisonError::into_inner), &claims);
+        } else {
+            console.result(|| format!("{}\n", claims.text(false)), || claims.json()).map_err(CliError::fatal)?;
+        }
+        Ok(Outcome::Told(claims.plaintext_bytes().unwrap_or(0)))
+    });
+    for ((provider, arn), files) in keys.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        console.result(
+            || format!("{files} {provider} {}", shown(&arn)),
+            || json!({"v": 1, "status": "ok", "provider": provider, "key_arn": arn, "files": files}),
+        )?;
+    }
+    inspected
+}
+
+fn count(keys: &mut Keys, claims: &Claims) {
+    for key in claims.header.encrypted_data_keys() {
+        *keys.entry((key.provider.name(), key.key_arn.to_string())).or_default() += 1;
+    }
+}

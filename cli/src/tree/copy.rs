@@ -1,0 +1,152 @@
+//! A tree of files to a tree of containers, and back: what `encrypt -r` and `decrypt -r` do.
+
+mod delete;
+mod entry;
+mod roots;
+mod source;
+mod visit;
+
+use std::cell::Cell;
+use std::ffi::OsString;
+use std::fs::File;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use waxseal_container::Unlocked;
+
+use self::entry::{Entry, Worker};
+use self::roots::{Root, Roots};
+use self::visit::Copying;
+use super::hard_links::HardLinks;
+use super::output::OutputFolder;
+use super::selection::Selection;
+use super::walk::Walk;
+use crate::atomic::{Attributes, cannot_write};
+use crate::batch::{Batch, Durability};
+use crate::error::{Class, CliError};
+use crate::input::{Input, InputName};
+use crate::place::{Direction, Replace};
+use crate::report::FileReport;
+use crate::tree::folder::Folder;
+
+/// Makes the content of one file.
+pub(crate) trait Convert: Sync {
+    /// Fills `output`, which messages call `label`, from `input`, which they call `name`: its content, and its extended
+    /// attributes. What else it takes over is not its business.
+    fn convert(&self, name: &InputName, input: Input, output: &File, label: &Path) -> Result<Converted, CliError>;
+}
+
+/// What was made of a file.
+#[derive(Debug)]
+pub(crate) struct Converted {
+    /// What is said about it.
+    pub(crate) report: FileReport,
+    /// The keys to the container.
+    pub(crate) unlocked: Option<Unlocked>,
+}
+
+/// What is to be copied where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CopyPlan<'a> {
+    /// Which way the content goes.
+    pub(crate) direction: Direction,
+    /// Files and directories. One directory's content goes straight into the output, several go each under its own name.
+    pub(crate) inputs: &'a [PathBuf],
+    /// The directory of the output, made if it is missing.
+    pub(crate) output: &'a Path,
+    /// What is done about outputs that exist.
+    pub(crate) existing: Existing,
+    /// What of the inputs is meant.
+    pub(crate) selection: &'a Selection,
+    /// What is removed.
+    pub(crate) removed: Removed,
+}
+
+/// What a copy removes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Removed {
+    /// Outputs whose source is gone.
+    pub(crate) outputs: bool,
+    /// Sources whose container is on disk and was verified there.
+    pub(crate) sources: bool,
+}
+
+/// What is done about outputs that exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Existing {
+    /// They are refused.
+    Refused,
+    /// They are replaced.
+    Replaced,
+    /// They are left as they are where size and time of change are the source's, and replaced elsewhere.
+    Updated,
+}
+
+impl Existing {
+    fn replace(self) -> Replace {
+        match self {
+            Self::Refused => Replace::No,
+            Self::Replaced | Self::Updated => Replace::Yes,
+        }
+    }
+}
+
+/// Copies a tree.
+pub(crate) fn copy(
+    plan: &CopyPlan<'_>,
+    batch: &Batch<'_>,
+    jobs: NonZeroUsize,
+    convert: &impl Convert,
+) -> Result<(), CliError> {
+    let roots = Roots::open(plan)?;
+    let attributes = roots.attributes_of_all();
+    let top = Arc::new(OutputFolder::root(plan.output, attributes, batch.late())?);
+    let links = Arc::new(HardLinks::new(&top, plan.existing.replace()));
+    let top_fd = Arc::clone(top.fd());
+    let worker = Worker { plan, links: Arc::clone(&links), convert };
+    let is_complete = Cell::new(true);
+    let copies = roots.copies();
+    let feed = |queue: &crate::batch::Queue<Entry>| {
+        let mut visitor = Copying::new(plan, batch, queue, top, roots.identities(), &is_complete);
+        for root in roots.all {
+            match root {
+                Root::Folder { folder, name } => Walk::run(folder, name.as_deref(), plan.selection, &mut visitor),
+                Root::File(found) => visitor.alone(found),
+            }
+        }
+    };
+    let finish = || {
+        links.link_waiting(|outcome, label| batch.take(outcome, label));
+        if plan.removed.outputs {
+            delete_gone(plan, batch, copies, is_complete.get());
+        }
+        if batch.durability() == Durability::Synced
+            && let Err(error) = rustix::fs::syncfs(&top_fd)
+        {
+            batch.fail(&cannot_write(plan.output, error.into()));
+        }
+    };
+    batch.run_fed(jobs, feed, Entry::label, |entry| worker.work(entry), finish)
+}
+
+/// Removes what has no source any more from the copies of all directories.
+fn delete_gone(plan: &CopyPlan<'_>, batch: &Batch<'_>, copies: Vec<(PathBuf, Option<OsString>)>, is_complete: bool) {
+    if !is_complete {
+        let error = CliError::new(
+            Class::Input,
+            "the tree has no files, or not all of it could be listed: nothing is removed from its copy",
+        );
+        return batch.fail(&error.file(plan.output).hint("is its file system mounted, and can all of it be read?"));
+    }
+    for (source, name) in copies {
+        let output = name.map_or_else(|| plan.output.to_owned(), |name| plan.output.join(name));
+        let opened = Folder::open(&source)
+            .map_err(|error| CliError::system(Class::Input, "cannot be opened", &error).file(&source))
+            .and_then(|source| Ok((source, Folder::open(&output).map_err(|error| cannot_write(&output, error))?)));
+        match opened {
+            Ok((source, output)) => delete::delete(Arc::new(source), output, plan.selection, batch),
+            Err(error) => batch.fail(&error),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Open directories of a tree that is read, and what is found in them.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, Stat, openat, statat};
+use rustix::io::Errno;
+
+use crate::input::{Identity, Input, Links};
+
+/// Bytes of names that are read at once: whole names always fit, and a directory of any size takes no more memory.
+const NAMES_LEN: usize = 32 << 10;
+
+/// An open directory of a tree that is read.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    fd: OwnedFd,
+    /// The one it was found in.
+    above: Option<Arc<Folder>>,
+    /// What messages call it.
+    pub(crate) path: PathBuf,
+    /// What the system said of it when it was opened.
+    pub(crate) stat: Stat,
+}
+
+/// Something in a tree: a name in an open directory.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    /// The directory.
+    pub(crate) folder: Arc<Folder>,
+    /// The name in it.
+    pub(crate) name: OsString,
+    /// What it was when it was found.
+    pub(crate) kind: FileType,
+    /// Whether a link is followed to it.
+    pub(crate) links: Links,
+}
+
+impl Folder {
+    /// Opens a directory that was named: links are followed.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        Self::open_at(CWD, path, Links::Followed, None, path.to_owned())
+    }
+
+    /// Opens the directory `name` in this one.
+    pub(super) fn enter(self: &Arc<Self>, name: &OsStr, links: Links) -> io::Result<Self> {
+        Self::open_at(self.fd.as_fd(), Path::new(name), links, Some(Arc::clone(self)), self.path.join(name))
+    }
+
+    fn open_at(
+        at: BorrowedFd<'_>,
+        name: &Path,
+        links: Links,
+        above: Option<Arc<Self>>,
+        path: PathBuf,
+    ) -> io::Result<Self> {
+        let mut flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        flags.set(OFlags::NOFOLLOW, links == Links::Kept);
+        let fd = openat(at, name, flags, Mode::empty())?;
+        let stat = rustix::fs::fstat(&fd)?;
+        Ok(Self { fd, above, path, stat })
+    }
+
+    /// The directory that it was found in; none for an input.
+    pub(super) fn above(&self) -> Option<&Arc<Folder>> {
+        self.above.as_ref()
+    }
+
+    /// Which directory it is.
+    pub(super) fn identity(&self) -> Identity {
+        Identity::of(&self.stat)
+    }
+
+    /// The next names in it and what they are, as many as are read at once; none at the end.
+    pub(super) fn next_names(&self) -> io::Result<Vec<(OsString, FileType)>> {
+        use std::os::unix::ffi::OsStrExt as _;
+        let mut buffer = vec![MaybeUninit::uninit(); NAMES_LEN];
+        loop {
+            let mut entries = RawDir::new(&self.fd, &mut buffer);
+            let mut names = Vec::new();
+            let mut ended = true;
+            while let Some(entry) = entries.next() {
+                let entry = entry?;
+                ended = false;
+                let (name, kind) = (entry.file_name().to_bytes(), entry.file_type());
+                if name != b"." && name != b".." {
+                    names.push((OsStr::from_bytes(name).to_owned(), kind));
+                }
+                if entries.is_buffer_empty() {
+                    break;
+                }
+            }
+            // What is read may be the two names that are passed over, and nothing else.
+            if ended || !names.is_empty() {
+                return Ok(names);
+            }
+        }
+    }
+
+    /// What stands at a name in it, links not followed; none if there is nothing.
+    pub(super) fn look(&self, name: &OsStr) -> rustix::io::Result<Option<Stat>> {
+        look_at(&self.fd, name)
+    }
+}
+
+impl AsFd for Folder {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Found {
+    /// What messages call it.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path.join(&self.name)
+    }
+
+    /// Opens it as a regular file, which it may have ceased to be.
+    pub(crate) fn open(&self) -> io::Result<Input> {
+        Input::open_at(&*self.folder, &self.name, self.links)
+    }
+
+    /// What the system says of it now.
+    pub(crate) fn stat(&self) -> rustix::io::Result<Stat> {
+        let flags = if self.links == Links::Kept { AtFlags::SYMLINK_NOFOLLOW } else { AtFlags::empty() };
+        statat(&*self.folder, &self.name, flags)
+    }
+}
+
+/// What stands at a name in a directory, links not followed; none if there is nothing.
+pub(super) fn look_at(directory: impl AsFd, name: &OsStr) -> rustix::io::Result<Option<Stat>> {
+    match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(Some(stat)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

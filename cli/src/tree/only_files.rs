@@ -1,0 +1,93 @@
+//! Walks that read containers and make nothing: `verify -r`, `inspect -r` and their like.
+
+use std::ffi::OsStr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::FileType;
+
+use super::folder::{Folder, Found};
+use super::selection::Selection;
+use super::walk::{Enter, Visitor, Walk};
+use crate::args::TreeOptions;
+use crate::atomic::directory_of;
+use crate::batch::{Batch, Outcome, Queue};
+use crate::error::{Class, CliError};
+use crate::input::Links;
+use crate::place::{Direction, renamed};
+
+/// Whether there is a tree among the inputs: with `-r`, a directory.
+pub(crate) fn has_directory(inputs: &[PathBuf], options: &TreeOptions) -> Result<bool, CliError> {
+    let is_tree = options.recursive && inputs.iter().any(|input| input.is_dir());
+    if options.files_from.is_some() && !is_tree {
+        return Err(CliError::usage("--files-from takes one INPUT, the directory that its names are relative to"));
+    }
+    Ok(is_tree)
+}
+
+/// Works on each container in the trees `inputs`, and on each input that is a file, on the threads of a batch. Files whose
+/// names do not end in .wax are passed over, and so is everything that is no file.
+pub(crate) fn each_container(
+    inputs: &[PathBuf],
+    selection: &Selection,
+    batch: &Batch<'_>,
+    jobs: NonZeroUsize,
+    work: impl Fn(Found) -> Result<Outcome, CliError> + Sync,
+) -> Result<(), CliError> {
+    let feed = |queue: &Queue<Found>| {
+        let mut visitor = Containers { batch, queue };
+        for input in inputs {
+            if let Err(error) = feed_one(input, selection, &mut visitor) {
+                batch.fail(&error.file(input));
+            }
+        }
+    };
+    batch.run_fed(jobs, feed, Found::path, work, || {})
+}
+
+fn feed_one(input: &Path, selection: &Selection, visitor: &mut Containers<'_>) -> Result<(), CliError> {
+    let cannot = |error: std::io::Error| CliError::system(Class::Input, "cannot be opened", &error);
+    let stat = rustix::fs::stat(input).map_err(|error| cannot(error.into()))?;
+    if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+        Walk::run(Folder::open(input).map_err(cannot)?, None, selection, visitor);
+        return Ok(());
+    }
+    // What is named is meant, whatever it is called.
+    let name = input.file_name().ok_or_else(|| CliError::new(Class::Input, "is no file"))?.to_owned();
+    let folder = Arc::new(Folder::open(directory_of(input)).map_err(cannot)?);
+    visitor.queue.put(Found { folder, name, kind: FileType::RegularFile, links: Links::Followed });
+    Ok(())
+}
+
+/// The visitor that is interested in containers.
+struct Containers<'a> {
+    batch: &'a Batch<'a>,
+    queue: &'a Queue<Found>,
+}
+
+impl Visitor for Containers<'_> {
+    fn enter(&mut self, _folder: &Arc<Folder>, _name: Option<&OsStr>, _is_meant: bool) -> Enter {
+        Enter::Yes
+    }
+
+    fn leave(&mut self) {}
+
+    fn found(&mut self, found: Found) {
+        if found.kind == FileType::RegularFile && renamed(&found.name, Direction::Decrypt).is_some() {
+            self.queue.put(found);
+        }
+    }
+
+    fn left_out(&mut self, path: &Path, why: &str) {
+        self.batch.leave_out(path, why);
+    }
+
+    fn fail(&mut self, error: CliError) {
+        self.batch.fail(&error);
+    }
+
+    fn is_over(&self) -> bool {
+        self.batch.ended()
+    }
+}
