@@ -4,6 +4,8 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod killed;
+#[cfg(feature = "fuse")]
+mod mounted;
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
@@ -315,6 +317,7 @@ fn a_tree_goes_to_another_key_and_what_it_depends_on_is_counted() {
     assert_eq!(arns(&world, "outside.wax"), [old], "links are not followed");
     world.write("vault/deep/broken.wax", "not a container");
     world.run(["rewrap", "-r", "--to", "alias/default", "vault"]).fails_with(10).says("vault/deep/broken.wax: not a");
-    assert_eq!(depends(&new), 0);
+    fs::remove_file(world.path("vault/deep/broken.wax")).unwrap();
+    assert_eq!(depends(&new), 0, "the others were done");
     world.run(["rewrap", "--to", "alias/new", "vault"]).fails_with(3).says("is a directory");
 }
