@@ -73,3 +73,17 @@ fn what_was_done_is_said_when_asked() {
     let run = world.run(["verify", "f.wax"]).succeeds();
     assert!(run.text().starts_with("f.wax: verified, 5 bytes, key arn:") && run.stderr.is_empty(), "{run:?}");
 }
+
+#[test]
+fn a_data_key_is_asked_for_once_for_inputs_that_share_it() {
+    let world = World::with_store();
+    for name in ["a", "b"] {
+        world.write(name, name);
+        world.run(["encrypt", name]).succeeds_silently();
+    }
+    let again = ["a.wax", "b.wax", "a.wax", "a.wax"];
+    let run = world.run([&["verify", "-v"], &again[..]].concat()).succeeds();
+    assert!(run.stderr.contains("data keys: 2 decrypted by the key service, 2 taken from memory"), "{run:?}");
+    let run = world.run([&["verify", "--json"], &again[..]].concat()).succeeds();
+    assert!(run.stderr.contains("\"data_keys\":{\"decrypted\":2,\"recalled\":2}"), "{run:?}");
+}

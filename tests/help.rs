@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::World;
 
-const COMMANDS: [&[&str]; 23] = [
+const COMMANDS: [&[&str]; 24] = [
     &[],
     &["encrypt"],
     &["decrypt"],
@@ -13,6 +13,7 @@ const COMMANDS: [&[&str]; 23] = [
     &["verify"],
     &["inspect"],
     &["prepare"],
+    &["rewrap"],
     &["mount"],
     &["umount"],
     &["status"],

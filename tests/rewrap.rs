@@ -4,6 +4,8 @@
 #[cfg(feature = "aws")]
 mod aws;
 mod killed;
+#[cfg(feature = "fuse")]
+mod mounted;
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
@@ -285,4 +287,37 @@ fn a_blob_of_another_file_is_never_taken_over() {
     world.write("mixed.wax", &mixed);
     world.run(["rewrap", "--to", "alias/new", "mixed.wax"]).fails_with(6).says("is another file's");
     assert!(world.read("mixed.wax") == mixed);
+}
+
+#[test]
+fn a_tree_goes_to_another_key_and_what_it_depends_on_is_counted() {
+    let world = World::with_store();
+    let (old, new) = (default_key(&world), new_key(&world, "alias/new"));
+    fs::create_dir_all(world.path("vault/deep/er")).unwrap();
+    for name in ["vault/a.wax", "vault/deep/b.wax", "vault/deep/er/c.wax", "outside.wax"] {
+        world.container(name, name.as_bytes(), SUITES[0]);
+    }
+    // Many names of one file are one file that is changed once, whoever comes first.
+    for number in 0..20 {
+        fs::hard_link(world.path("vault/a.wax"), world.path(&format!("vault/deep/{number}.wax"))).unwrap();
+    }
+    std::os::unix::fs::symlink("../outside.wax", world.path("vault/link.wax")).unwrap();
+    world.write("vault/plain", "not a container");
+    let depends = |key: &str| {
+        let keys = world.run(["inspect", "-q", "-r", "--keys", "--json", "vault"]).succeeds().json();
+        keys.iter().find(|found| found["key_arn"] == key).map_or(0, |found| found["files"].as_u64().unwrap())
+    };
+    assert_eq!((depends(&old), depends(&new)), (23, 0));
+    let run = world.run(["rewrap", "-r", "-j", "16", "--dry-run", "--to", "alias/new", "vault"]).succeeds();
+    assert_eq!(run.text().lines().count(), 23);
+    assert_eq!((depends(&old), depends(&new)), (23, 0));
+    let run = world.run(["rewrap", "-r", "-j", "16", "--to", "alias/new", "vault"]).succeeds();
+    assert!(run.stderr.contains("3 files rewrapped") && run.stderr.contains("20 unchanged"), "{run:?}");
+    assert_eq!((depends(&old), depends(&new)), (0, 23));
+    assert_eq!(arns(&world, "outside.wax"), [old], "links are not followed");
+    world.write("vault/deep/broken.wax", "not a container");
+    world.run(["rewrap", "-r", "--to", "alias/default", "vault"]).fails_with(10).says("vault/deep/broken.wax: not a");
+    fs::remove_file(world.path("vault/deep/broken.wax")).unwrap();
+    assert_eq!(depends(&new), 0, "the others were done");
+    world.run(["rewrap", "--to", "alias/new", "vault"]).fails_with(3).says("is a directory");
 }

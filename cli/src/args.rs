@@ -268,8 +268,8 @@ pub(crate) struct Writing {
 /// How several inputs are worked on.
 #[derive(Debug, Args)]
 pub(crate) struct Many {
-    /// Work on this many files at once [default: the number of cores, or what --kms-concurrency allows where keys
-    /// of AWS KMS are used]
+    /// Work on this many files at once [default: the number of cores, or 8 more than --kms-concurrency allows where
+    /// keys of AWS KMS are used]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
     /// Write every failure to FILE as a line of JSON, and at the end the summary

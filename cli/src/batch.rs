@@ -16,6 +16,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde_json::json;
+use waxseal_envelope::{CacheCounts, DataKeyCache};
+
 pub(crate) use self::late::Late;
 pub(crate) use self::outcome::{Outcome, Then};
 pub(crate) use self::queue::Queue;
@@ -67,6 +70,7 @@ pub(crate) struct Batch<'a> {
     tally: Tally,
     late: Arc<Late>,
     log: Option<&'a FailureLog>,
+    keys: Option<&'a DataKeyCache>,
 }
 
 #[derive(Debug)]
@@ -102,12 +106,17 @@ impl<'a> Batch<'a> {
         let group_files = GROUP_FILES.min(descriptors::limit() / 4).max(1);
         let group = Mutex::new(Group::with_room(0));
         let (tally, late) = (Tally::default(), Arc::default());
-        Self { console, durability, verb, telling, group, group_files, tally, late, log: None }
+        Self { console, durability, verb, telling, group, group_files, tally, late, log: None, keys: None }
     }
 
     /// The same, with a file to which each failure is written.
     pub(crate) fn with_log(self, log: Option<&'a FailureLog>) -> Self {
         Self { log, ..self }
+    }
+
+    /// Says at the end, when asked to be verbose, how often a key service decrypted a data key for these inputs.
+    pub(crate) fn with_keys(self, keys: &'a DataKeyCache) -> Self {
+        Self { keys: Some(keys), ..self }
     }
 
     /// Works on all inputs, on up to `jobs` threads. A single input's error is returned as it is; of several, each is
@@ -338,7 +347,12 @@ impl<'a> Batch<'a> {
         if let Some(error) = self.tally.failure_of_all() {
             return Err(error);
         }
-        let summary = self.tally.json(self.verb);
+        let mut summary = self.tally.json(self.verb);
+        if let Some(CacheCounts { asked, recalled }) = self.keys.map(DataKeyCache::counts) {
+            let text = format!("data keys: {asked} decrypted by the key service, {recalled} taken from memory");
+            self.console.detail(&text);
+            summary["data_keys"] = json!({ "decrypted": asked, "recalled": recalled });
+        }
         if let Some(log) = self.log {
             log.write(&summary)?;
         }

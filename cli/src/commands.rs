@@ -118,11 +118,16 @@ fn tree_plan<'a>(
 /// Most threads that one command starts by itself: memory is bounded by their number, and disks are full before.
 const MAX_THREADS: usize = 16;
 
+/// Files that are read and written while others wait for a key service.
+const BESIDE_REQUESTS: usize = 8;
+
 /// How many files are worked on at once: as asked, else one a core; or as many as requests to key services can be under
-/// way, because a thread that waits for an answer leaves its core to others.
+/// way, because a thread that waits for an answer leaves its core to others, and some more.
 fn jobs(many: &Many, requests_at_once: usize) -> NonZeroUsize {
     let asked = many.jobs.and_then(|jobs| NonZeroUsize::new(jobs.into()));
-    asked.unwrap_or_else(|| cores().max(NonZeroUsize::new(requests_at_once).unwrap_or(NonZeroUsize::MIN)))
+    let beside = if requests_at_once > 1 { BESIDE_REQUESTS } else { 0 };
+    let waiting = NonZeroUsize::new(requests_at_once + beside).unwrap_or(NonZeroUsize::MIN);
+    asked.unwrap_or_else(|| cores().max(waiting))
 }
 
 /// How many threads work on each of `count` files: the cores are shared among those that are worked on at once.

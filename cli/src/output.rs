@@ -163,6 +163,13 @@ impl Console {
         Ok(())
     }
 
+    /// Prints more than most want to know, when asked to be verbose. JSON says it elsewhere.
+    pub(crate) fn detail(&self, text: &str) {
+        if !self.json && self.volume >= Volume::Verbose {
+            self.to_stderr(text);
+        }
+    }
+
     /// Prints an error.
     pub(crate) fn error(&self, error: &CliError) {
         // Nobody reads any more, or each failure has been printed already.

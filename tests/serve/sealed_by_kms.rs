@@ -47,7 +47,7 @@ fn whoever_may_call_decrypt_opens_the_store_and_files_make_no_calls_of_their_own
     let names: Vec<String> = (0..20).map(|number| format!("f{number}")).collect();
     names.iter().for_each(|name| sealed.world.write(name, name));
     let inputs: Vec<&str> = names.iter().map(String::as_str).collect();
-    sealed.run(&[&["encrypt", "--no-sync"], &inputs[..]].concat()).succeeds_silently();
+    sealed.run(&[&["encrypt", "--no-sync"], &inputs[..]].concat()).succeeds();
     // One to open the store; the files' keys are its own.
     assert_eq!((count("GenerateDataKey"), count("Decrypt")), (1, 1));
     assert_eq!(sealed.run(&["cat", "f7.wax"]).succeeds_silently().text(), "f7");
@@ -125,7 +125,4 @@ fn a_key_of_moto_s_seals_a_store_and_a_backup_of_it_needs_its_own_passphrase_onl
     let restore = ["kms", "restore", "keys.backup", "--backup-passphrase-file", "words"];
     sealed.world.run([&restore[..], &home].concat()).succeeds();
     assert_eq!(sealed.world.run([&["cat", "plain.wax"][..], &home].concat()).succeeds_silently().text(), "content");
-    let scheduled = sealed.run(&["kms", "schedule-key-deletion", "--key-id", &arn, "--provider", "aws"]);
-    scheduled.succeeds();
-    sealed.run(&["cat", "plain.wax"]).fails_with(8).says("KMSInvalidStateException");
 }

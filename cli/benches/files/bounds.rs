@@ -65,6 +65,27 @@ pub(crate) fn small_files(direction: Direction, place: &str, count: usize, all: 
     Bound::times(what, Ratio::of(find(all, "waxseal"), find(all, "cp")), 1.5)
 }
 
+/// The bounds of a tree that is encrypted or decrypted.
+pub(crate) fn tree(direction: Direction, place: &str, count: usize, all: &[Series]) -> Vec<Bound> {
+    let what = |rest: &str| format!("{} -r, {place}, {count} files of 4 KiB: {rest}", direction.word());
+    let ours = find(all, "waxseal");
+    let mut bounds = vec![Bound::times(what("time to cp -r"), Ratio::of(ours, find(all, "cp -r")), 2.5)];
+    if let Some(rclone) = all.iter().find(|series| series.name == "rclone") {
+        bounds.push(Bound::times(what("time to rclone"), Ratio::of(ours, rclone), 1.0));
+    }
+    bounds
+}
+
+/// The bounds of looking at a tree again: one that has not changed, and one that is verified.
+pub(crate) fn tree_again(place: &str, all: &[Series]) -> Vec<Bound> {
+    let update = Ratio::of(find(all, "encrypt -r --update"), find(all, "find -ls"));
+    let verify = Ratio::of(find(all, "verify -r"), find(all, "decrypt -r"));
+    vec![
+        Bound::times(format!("encrypt -r --update, {place}, nothing changed: time to find -ls"), update, 2.0),
+        Bound::times(format!("verify -r, {place}: time to decrypt -r"), verify, 1.0),
+    ]
+}
+
 /// The bounds of a range read and of start-up.
 pub(crate) fn range(all: &[Series]) -> Vec<Bound> {
     let large = find(all, "cat, very large container").read() as f64;

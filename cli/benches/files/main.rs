@@ -1,4 +1,4 @@
-//! Compares `waxseal` with `cp`, `cat`, `age` and `rage` on files, pipes, many small files and ranges.
+//! Compares `waxseal` with `cp`, `cat`, `age`, `rage` and `rclone` on files, pipes, many small files, trees and ranges.
 //!
 //! `cargo bench -p waxseal --bench files -- --help` lists the options. The contenders of a comparison take turns, so that
 //! a slow moment of the machine hits all of them. The report is Markdown on stdout, progress goes to stderr.
@@ -11,6 +11,7 @@ mod place;
 mod report;
 mod scenarios;
 mod tools;
+mod trees;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ use crate::tools::Tools;
 /// What can go wrong here is told to the person who runs the benchmark, and nobody else.
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// Compares waxseal with cp, cat, age and rage, and prints a report in Markdown.
+/// Compares waxseal with cp, cat, age, rage and rclone, and prints a report in Markdown.
 #[derive(Debug, Parser)]
 struct Options {
     /// A directory on the disk to measure.
@@ -39,6 +40,9 @@ struct Options {
     /// How many small files of 4 KiB there are.
     #[arg(long, default_value_t = 1000)]
     files: usize,
+    /// How many files of 4 KiB there are in a tree.
+    #[arg(long, default_value_t = 100_000)]
+    tree_files: usize,
     /// The size of the file that a range is read from, in GiB.
     #[arg(long, default_value_t = 10)]
     range_size: u64,
@@ -65,6 +69,8 @@ enum Part {
     Pipes,
     /// Many small files in one process.
     Small,
+    /// A tree of very many small files: `-r` and `--update`.
+    Trees,
     /// A range out of a very large file, and the start-up of `inspect`.
     Range,
 }
@@ -81,7 +87,7 @@ fn main() -> Outcome<()> {
     let tools = Tools::find(&disk)?;
     let mut report = Report::new(&options, &tools, &memory, &disk)?;
 
-    for part in [Part::Files, Part::Pipes, Part::Small, Part::Range] {
+    for part in [Part::Files, Part::Pipes, Part::Small, Part::Trees, Part::Range] {
         if !options.only.is_empty() && !options.only.contains(&part) {
             continue;
         }
@@ -94,6 +100,10 @@ fn main() -> Outcome<()> {
             Part::Small => {
                 scenarios::small(&options, &tools, &memory, &mut report)?;
                 scenarios::small(&options, &tools, &disk, &mut report)?;
+            }
+            Part::Trees => {
+                trees::compare(&options, &tools, &memory, &mut report)?;
+                trees::compare(&options, &tools, &disk, &mut report)?;
             }
             Part::Range => scenarios::range(&options, &tools, &disk, &mut report)?,
         }

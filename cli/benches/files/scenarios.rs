@@ -128,13 +128,13 @@ pub(crate) fn range(options: &Options, tools: &Tools, place: &Place, report: &mu
     clear(&[&plain, &large, &little])
 }
 
-fn measured(jobs: &[Job], runs: usize, place: &Place) -> Outcome<Vec<Series>> {
+pub(crate) fn measured(jobs: &[Job], runs: usize, place: &Place) -> Outcome<Vec<Series>> {
     let samples = in_turns(jobs, runs, place)?;
     Ok(jobs.iter().zip(samples).map(|(job, samples)| Series::new(job.name, samples)).collect())
 }
 
 /// Runs a command for what it makes, not for its time.
-fn once(stage: Stage, place: &Place) -> Outcome<Vec<Vec<Sample>>> {
+pub(crate) fn once(stage: Stage, place: &Place) -> Outcome<Vec<Vec<Sample>>> {
     in_turns(&[Job::new("preparing", [stage])], 1, place)
 }
 
@@ -159,7 +159,7 @@ fn listed(folder: &Path) -> Outcome<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn clear(paths: &[&Path]) -> Outcome<()> {
+pub(crate) fn clear(paths: &[&Path]) -> Outcome<()> {
     for path in paths {
         if path.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 use waxseal_envelope::AwsAccount;
 
-use super::{AwsOptions, Many, PassphraseOptions};
+use super::{AwsOptions, Many, PassphraseOptions, TreeOptions};
 
 /// `waxseal rewrap`.
 #[derive(Debug, Args)]
@@ -22,7 +22,7 @@ Files that have their keys already are left alone: an interrupted run is simply 
 Examples:
   waxseal rewrap --to alias/new vault/*.wax
   waxseal rewrap --to alias/new --dry-run vault/*.wax
-  waxseal rewrap --to alias/default --stale vault/*.wax
+  waxseal rewrap --to alias/default --stale -r vault
   waxseal rewrap -k arn:aws:kms:eu-west-1:111122223333:key/... --to arn:... report.pdf.wax
   waxseal rewrap --add arn:aws:kms:eu-central-1:999900001111:key/... report.pdf.wax
   waxseal rewrap --remove alias/old report.pdf.wax"
@@ -42,13 +42,15 @@ pub(crate) struct Rewrap {
     pub(crate) remove: Vec<String>,
     /// Take only files of which a key was rotated since, and put them under its newest version. For keys of AWS KMS
     /// this is one request a file and key
-    #[arg(long, requires = "to")]
+    #[arg(long, conflicts_with_all = ["add", "remove"])]
     pub(crate) stale: bool,
     /// List what would change, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) many: Many,
+    #[command(flatten)]
+    pub(crate) tree: TreeOptions,
     #[command(flatten)]
     pub(crate) sources: Sources,
     #[command(flatten)]

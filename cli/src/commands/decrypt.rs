@@ -26,15 +26,16 @@ pub(crate) fn run(common: &Common, args: &Decrypt, console: &Console) -> Result<
     let opening = Opening::new(common, &args.reading, &args.passphrase)?;
     let jobs = jobs(&args.many, opening.requests_at_once());
     let threads = threads_a_file(if is_tree { usize::MAX } else { inputs.len() }, jobs);
-    let batch = Batch::new(console, durability(&args.writing), "decrypted", Telling::Verbose).with_log(log.as_ref());
+    let reader = Reader::new(opening, threads, console)?;
+    let batch = Batch::new(console, durability(&args.writing), "decrypted", Telling::Verbose)
+        .with_log(log.as_ref())
+        .with_keys(reader.keys());
     if is_tree {
         let plan = tree_plan(Direction::Decrypt, &args.inputs, &args.writing, &args.copy, &selection)?;
-        let decryption =
-            Decryption { reader: Reader::new(opening, threads, console)?, keep_xattrs: !args.copy.no_xattrs };
+        let decryption = Decryption { reader: &reader, keep_xattrs: !args.copy.no_xattrs };
         return copy(&plan, &batch, jobs, &decryption);
     }
     let targets = Targets::plan(&inputs, &args.writing, Direction::Decrypt, console)?;
-    let reader = Reader::new(opening, threads, console)?;
     batch.run(&inputs, jobs, |name| {
         let input = Input::open(name)?;
         let target = targets.open(name, &input)?;
@@ -48,7 +49,7 @@ pub(crate) fn run(common: &Common, args: &Decrypt, console: &Console) -> Result<
 
 /// What the files of a tree share.
 struct Decryption<'a> {
-    reader: Reader<'a>,
+    reader: &'a Reader<'a>,
     keep_xattrs: bool,
 }
 

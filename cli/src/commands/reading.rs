@@ -115,6 +115,11 @@ impl Reader<'_> {
         self.session.fill(header, self.keys.reading()).map_err(|error| library_errors::envelope(&error, path))
     }
 
+    /// The data keys that were decrypted for this reader.
+    pub(super) fn keys(&self) -> &DataKeyCache {
+        &self.keys
+    }
+
     /// What containers have to be, and which keys may be asked.
     pub(super) fn reading(&self) -> &Reading {
         self.keys.reading()

@@ -1,26 +1,33 @@
 //! `waxseal rewrap`: other keys for containers that are there.
 
+mod at_work;
+
 use std::fs::File;
-use std::io;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use serde_json::{Map, json};
 use waxseal_container::{SizeClaim, State, size_claim};
 use waxseal_envelope::{Act, EnvelopeError, KeyChange, KeyName, Rewrap, Rewrapped, Selection};
 use waxseal_key_service::{KeyId, KeyReference};
 
+use self::at_work::AtWork;
 use super::keys::parse_key;
 use super::reading::{Opening, Reader};
 use crate::args::{self, Common};
 use crate::batch::{Batch, Durability, Outcome, Telling};
-use crate::commands::{jobs, keys, threads_a_file};
+use crate::commands::{jobs, keys};
 use crate::error::{Class, CliError};
 use crate::input::{InputName, is_a_directory};
 use crate::library_errors;
 use crate::output::Console;
-use crate::report::{Details, FileReport};
+use crate::report::{Details, FailureLog, FileReport};
+use crate::tree::{Selection as TreeSelection, each_container, has_directory};
+
+/// Files that wait for the disk beside those that wait for a key service.
+const WAITING_FOR_THE_DISK: usize = 32;
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &args::Rewrap, console: &Console) -> Result<(), CliError> {
@@ -33,8 +40,10 @@ pub(crate) fn run(common: &Common, args: &args::Rewrap, console: &Console) -> Re
         aws: args.sources.aws.clone(),
     };
     let opening = Opening::new(common, &demands, &args.passphrase)?.reaching(keys::reach_of(named.keys()));
-    let jobs = jobs(&args.many, opening.requests_at_once());
-    let reader = Reader::new(opening, threads_a_file(args.files.len(), jobs), console)?;
+    let jobs = jobs(&args.many, opening.requests_at_once() + WAITING_FOR_THE_DISK);
+    let meant = TreeSelection::new(&args.tree)?;
+    let is_tree = has_directory(&args.files, &args.tree)?;
+    let reader = Reader::new(opening, NonZeroUsize::MIN, console)?;
     let rewrap = Rewrap {
         change: named.find(&reader)?,
         selection: if args.stale { Selection::Stale } else { Selection::Wrong },
@@ -47,8 +56,19 @@ pub(crate) fn run(common: &Common, args: &args::Rewrap, console: &Console) -> Re
     };
     let files: Vec<InputName> = args.files.iter().cloned().map(InputName::File).collect();
     // What was written is on disk before a file counts as done: there is nothing left to sync.
-    let batch = Batch::new(console, Durability::Unsynced, verb, telling);
-    batch.run(&files, jobs, |name| one(&reader, name.label(), &rewrap).map_err(|error| error.file(name.label())))
+    let log = args.many.report.as_deref().map(FailureLog::create).transpose()?;
+    let batch = Batch::new(console, Durability::Unsynced, verb, telling).with_log(log.as_ref());
+    let work = Work { reader: &reader, rewrap: &rewrap, at_work: AtWork::default() };
+    if is_tree {
+        return each_container(&args.files, &meant, &batch, jobs, |found| {
+            work.one(&found.path(), |flags| found.open_as(flags))
+        });
+    }
+    batch.run(&files, jobs, |name| {
+        let path = name.label();
+        let open = |flags| rustix::fs::open(path, flags, Mode::empty()).map(File::from);
+        work.one(path, open).map_err(|error| error.file(path))
+    })
 }
 
 /// The change as it was typed.
@@ -105,45 +125,61 @@ fn removed(reader: &Reader<'_>, key: &KeyReference) -> Result<KeyReference, CliE
     }
 }
 
-/// Works on one container.
-fn one(reader: &Reader<'_>, path: &Path, rewrap: &Rewrap) -> Result<Outcome, CliError> {
-    let (file, cannot_write) = open(path, rewrap.act)?;
-    let size = file.metadata().map_err(|error| CliError::system(Class::Input, "cannot be read", &error))?.len();
-    let rewrapped = reader.rewrap(&file, rewrap).map_err(|error| match (error, cannot_write) {
-        (EnvelopeError::Lock(_), Some(why)) => {
-            CliError::system(Class::Output, "cannot be opened for writing", &why.into())
-        }
-        (error, _) => library_errors::envelope(&error, path),
-    })?;
-    let report = report(path, size, &rewrapped);
-    Ok(if rewrapped.changed { Outcome::Complete(report) } else { Outcome::LeftAlone(report) })
+/// What all files have in common.
+struct Work<'a> {
+    reader: &'a Reader<'a>,
+    rewrap: &'a Rewrap,
+    at_work: AtWork,
 }
 
-/// Opens a container for reading, and for writing where that is possible: what has its keys already need not be writable.
-fn open(path: &Path, act: Act) -> Result<(File, Option<Errno>), CliError> {
-    let flags = OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-    let open = |flags| rustix::fs::open(path, flags, Mode::empty()).map(File::from);
-    let (opened, refused) = match act {
-        Act::Look => (open(flags | OFlags::RDONLY), None),
-        Act::Replace => match open(flags | OFlags::RDWR) {
-            Err(error @ (Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::TXTBSY)) => {
-                (open(flags | OFlags::RDONLY), Some(error))
+impl Work<'_> {
+    /// Works on the container that is called `path` and opened by `open`.
+    fn one(&self, path: &Path, open: impl Fn(OFlags) -> rustix::io::Result<File>) -> Result<Outcome, CliError> {
+        let Opened { file, stat, cannot_write } = Opened::new(path, self.rewrap.act, open)?;
+        // Another name of the same file is left alone once this one is done, and is no other process.
+        let _alone = self.at_work.begin((stat.st_dev, stat.st_ino));
+        let rewrapped = self.reader.rewrap(&file, self.rewrap).map_err(|error| match (error, cannot_write) {
+            (EnvelopeError::Lock(_), Some(why)) => {
+                CliError::system(Class::Output, "cannot be opened for writing", &why.into())
             }
-            opened => (opened, None),
-        },
-    };
-    let file = opened.map_err(|error| match error {
-        Errno::ISDIR => is_a_directory(path),
-        error => CliError::system(Class::Input, "cannot be opened", &error.into()),
-    })?;
-    let stat = rustix::fs::fstat(&file).map_err(|error| {
-        let error: io::Error = error.into();
-        CliError::system(Class::Input, "cannot be read", &error)
-    })?;
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Ok((file, refused)),
-        FileType::Directory => Err(is_a_directory(path)),
-        _ => Err(CliError::new(Class::Input, "is no regular file")),
+            (error, _) => library_errors::envelope(&error, path),
+        })?;
+        let report = report(path, stat.st_size.cast_unsigned(), &rewrapped);
+        Ok(if rewrapped.changed { Outcome::Complete(report) } else { Outcome::LeftAlone(report) })
+    }
+}
+
+/// A container that was opened for reading, and for writing where that is possible: what has its keys already need not be
+/// writable.
+struct Opened {
+    file: File,
+    stat: Stat,
+    cannot_write: Option<Errno>,
+}
+
+impl Opened {
+    fn new(path: &Path, act: Act, open: impl Fn(OFlags) -> rustix::io::Result<File>) -> Result<Self, CliError> {
+        let flags = OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+        let (opened, cannot_write) = match act {
+            Act::Look => (open(flags | OFlags::RDONLY), None),
+            Act::Replace => match open(flags | OFlags::RDWR) {
+                Err(error @ (Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::TXTBSY)) => {
+                    (open(flags | OFlags::RDONLY), Some(error))
+                }
+                opened => (opened, None),
+            },
+        };
+        let cannot = |what: &str, error: Errno| CliError::system(Class::Input, what, &error.into());
+        let file = opened.map_err(|error| match error {
+            Errno::ISDIR => is_a_directory(path),
+            error => cannot("cannot be opened", error),
+        })?;
+        let stat = rustix::fs::fstat(&file).map_err(|error| cannot("cannot be read", error))?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => Ok(Self { file, stat, cannot_write }),
+            FileType::Directory => Err(is_a_directory(path)),
+            _ => Err(CliError::new(Class::Input, "is no regular file")),
+        }
     }
 }
 

@@ -38,7 +38,8 @@ pub(crate) fn run(common: &Common, args: &Verify, console: &Console) -> Result<(
     let log = args.many.report.as_deref().map(FailureLog::create).transpose()?;
     // Of a tree what is well goes without saying.
     let telling = if is_tree { Telling::Verbose } else { Telling::Always };
-    let batch = Batch::new(console, Durability::Unsynced, "verified", telling).with_log(log.as_ref());
+    let batch =
+        Batch::new(console, Durability::Unsynced, "verified", telling).with_log(log.as_ref()).with_keys(reader.keys());
     if is_tree {
         return each_container(&args.files, &selection, &batch, jobs, |found| {
             let cannot = |error| CliError::system(Class::Input, "cannot be opened", &error);

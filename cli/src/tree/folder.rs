@@ -1,6 +1,7 @@
 //! Open directories of a tree that is read, and what is found in them.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -122,6 +123,12 @@ impl Found {
     /// Opens it as a regular file, which it may have ceased to be.
     pub(crate) fn open(&self) -> io::Result<Input> {
         Input::open_at(&*self.folder, &self.name, self.links)
+    }
+
+    /// Opens it with these flags, whatever it is by now.
+    pub(crate) fn open_as(&self, mut flags: OFlags) -> rustix::io::Result<File> {
+        flags.set(OFlags::NOFOLLOW, self.links == Links::Kept);
+        openat(&*self.folder, &self.name, flags, Mode::empty()).map(File::from)
     }
 
     /// What the system says of it now.

@@ -11,6 +11,8 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
+use crate::EnvelopeError;
+
 /// Takes the lock that readers share, without waiting; a descriptor that holds it exclusively keeps it shared only.
 ///
 /// `false` means that another open file description holds it exclusively. The file has to be open for reading.
@@ -30,6 +32,15 @@ pub fn lock_shared(file: &File) -> io::Result<bool> {
 /// The file is not open for writing; the file system has no locks; the system has no room for another one.
 pub fn lock_exclusive(file: &File) -> io::Result<bool> {
     lock(file, libc::F_WRLCK)
+}
+
+/// Takes the lock that a writer has for itself, or says who keeps it from that.
+pub(crate) fn claim(file: &File) -> Result<(), EnvelopeError> {
+    match lock_exclusive(file) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(EnvelopeError::InUse),
+        Err(error) => Err(EnvelopeError::Lock(error)),
+    }
 }
 
 /// Gives the lock back, of whichever kind it is. The last close of the description does so too.

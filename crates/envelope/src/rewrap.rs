@@ -6,14 +6,16 @@ mod make;
 mod tests;
 
 use std::fs::File;
-use std::io::Seek as _;
 
-use waxseal_container::{ContainerError, Header};
+use waxseal_container::{Header, KeyReplacement};
 use waxseal_key_service::{EncryptedDataKey, KeyArn, KeyReference, Provider};
 
 use self::change::Change;
-use crate::lock::lock_exclusive;
+use crate::lock::{claim, unlock};
 use crate::{Envelope, EnvelopeError, Reading};
+
+/// How often a rewrap begins anew because others have changed the header meanwhile.
+const ATTEMPTS: usize = 3;
 
 /// A KMS key, by the one name that never comes to mean another one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,44 +104,49 @@ impl Envelope {
     /// again, completes it.
     ///
     /// `file` has an open file description of its own, open for reading; to be changed it has to be open for writing as well.
-    /// The lock stays until it is closed.
+    /// It is locked while it is written, and not while a key service is asked.
     ///
     /// # Errors
     /// It is no container, or damaged in its header; its context is not as asserted; no key may be asked, or every key service
     /// refuses or cannot be reached; no key would be left, or too many; another process uses it; it cannot be locked or
     /// written.
     pub async fn rewrap(&self, file: &File, rewrap: &Rewrap) -> Result<Rewrapped, EnvelopeError> {
-        // Before the header is read: from here on nobody else changes it. Only what has to be changed needs that.
-        let locked = match rewrap.act {
-            Act::Replace => lock_exclusive(file),
-            Act::Look => Ok(true),
-        };
-        let header = read_header(file)?;
-        rewrap.reading.context.iter().try_for_each(|assertion| assertion.check(header.core().context()))?;
-        let Some(change) = self.change_of(&header, rewrap).await? else {
-            let keys = header.current_data_keys().iter().map(KeyName::of).collect();
-            return Ok(Rewrapped { header, keys, changed: false });
-        };
-        match locked {
-            Ok(true) => {}
-            Ok(false) => return Err(EnvelopeError::InUse),
-            Err(error) => return Err(EnvelopeError::Lock(error)),
+        for _ in 0..ATTEMPTS {
+            let header = Header::read_at(file)?;
+            rewrap.reading.context.iter().try_for_each(|assertion| assertion.check(header.core().context()))?;
+            let Some(change) = self.change_of(&header, rewrap).await? else {
+                let keys = header.current_data_keys().iter().map(KeyName::of).collect();
+                return Ok(Rewrapped { header, keys, changed: false });
+            };
+            if rewrap.act == Act::Look {
+                let keys = self.foreseen(&header, change, &rewrap.reading).await?;
+                return Ok(Rewrapped { header, keys, changed: true });
+            }
+            // Who uses the file is found out before anybody is asked. Nobody is kept waiting for a key service, though: what
+            // it answers holds for the header that was read, if that is still there.
+            claim(file)?;
+            unlock(file).map_err(EnvelopeError::Lock)?;
+            let (replacement, keys) = self.planned(&header, change, &rewrap.reading).await?;
+            claim(file)?;
+            let is_as_it_was = Header::read_at(file)? == header;
+            if is_as_it_was {
+                write(file, &replacement)?;
+            }
+            unlock(file).map_err(EnvelopeError::Lock)?;
+            if is_as_it_was {
+                return Ok(Rewrapped { header, keys, changed: true });
+            }
         }
-        let keys = match rewrap.act {
-            Act::Replace => self.perform(file, &header, change, &rewrap.reading).await?,
-            Act::Look => self.foreseen(&header, change, &rewrap.reading).await?,
-        };
-        Ok(Rewrapped { header, keys, changed: true })
+        Err(EnvelopeError::InUse)
     }
 
-    /// Changes the key slots of a locked file.
-    async fn perform(
+    /// What has to be written for a change, and the keys that the container has then. Key services are asked for that.
+    async fn planned(
         &self,
-        file: &File,
         header: &Header,
         change: Change,
         reading: &Reading,
-    ) -> Result<Vec<KeyName>, EnvelopeError> {
+    ) -> Result<(KeyReplacement, Vec<KeyName>), EnvelopeError> {
         let (replacement, keys) = match change {
             Change::Complete => (header.complete_rewrap(), header.current_data_keys().to_vec()),
             Change::Replace { keep, make } if make.is_empty() => (header.replace_keys(&keep, None)?, keep),
@@ -149,14 +156,7 @@ impl Envelope {
                 (header.replace_keys(&keep, Some(&proven))?, keep)
             }
         };
-        let modified = file.metadata().and_then(|metadata| metadata.modified());
-        replacement.apply(file, || {
-            if let Ok(modified) = modified {
-                // Only the owner may set it, and the keys are none the worse without. The content did not change.
-                file.set_modified(modified).ok();
-            }
-        })?;
-        Ok(keys.iter().map(KeyName::of).collect())
+        Ok((replacement, keys.iter().map(KeyName::of).collect()))
     }
 
     /// The keys that a change would lead to, as far as can be said without asking for them.
@@ -177,8 +177,14 @@ impl Envelope {
     }
 }
 
-/// Reads the header of a container, whatever was read from the file before.
-fn read_header(mut file: &File) -> Result<Header, EnvelopeError> {
-    file.rewind().map_err(ContainerError::Read)?;
-    Ok(Header::read_from(&mut file)?)
+/// Writes key slots to a locked file. The time of the last change stays, for the content does.
+fn write(file: &File, replacement: &KeyReplacement) -> Result<(), EnvelopeError> {
+    let modified = file.metadata().and_then(|metadata| metadata.modified());
+    replacement.apply(file, || {
+        if let Ok(modified) = modified {
+            // Only the owner may set it, and the keys are none the worse without.
+            file.set_modified(modified).ok();
+        }
+    })?;
+    Ok(())
 }

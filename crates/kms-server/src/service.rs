@@ -118,7 +118,7 @@ async fn perform(
 fn identify(kms: &LocalKms, parts: &Parts, body: &[u8]) -> Result<Caller, Refusal> {
     let peer = parts.extensions.get::<Peer>();
     if let Some(region) = peer.and_then(|peer| peer.owner_s_region(parts, kms.home_region())) {
-        return region.map(|region| Caller { credential: None, region });
+        return region.map(Caller::owner);
     }
     let find = |id: &str| kms.credential(id).map_err(|error| Refusal::from(KeyServiceError::from(error)));
     signature::verify(parts, body, SystemTime::now(), find)
@@ -170,7 +170,7 @@ fn note(shared: &Shared, id: &RequestId, parts: &Parts, known: &Known, refusal: 
         peer: parts.extensions.get::<Peer>().map_or("", Peer::shown),
         operation: known.operation,
         region: known.caller.as_ref().map(|caller| caller.region.as_str()),
-        credential: known.caller.as_ref().map(Caller::name),
+        credential: known.caller.as_ref().map(|caller| caller.name.as_str()),
         status: refusal.map_or(StatusCode::OK, Refusal::http_status).as_u16(),
         code,
         cause: cause.as_deref(),

@@ -34,19 +34,19 @@ const DATE: &str = "x-amz-date";
 const HOST: &str = "host";
 const TOKEN: &str = "x-amz-security-token";
 
-/// Who calls, and for which region.
-#[derive(Clone, Debug)]
+/// Who calls, and for which region. The secret that signed is not kept: a request may wait while the store is locked.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
-    /// Whose secret has signed the request; none if it came from the server's owner without a signature.
-    pub(crate) credential: Option<Arc<Credential>>,
+    /// The name of the credential that has signed, as the log shows it.
+    pub(crate) name: String,
     /// The region of the credential scope, or the one that the owner names: the request's.
     pub(crate) region: Region,
 }
 
 impl Caller {
-    /// As the log shows it. No credential can have the owner's name.
-    pub(crate) fn name(&self) -> &str {
-        self.credential.as_ref().map_or("(owner)", |credential| credential.name())
+    /// The owner of the server, who need not sign. No credential can have this name.
+    pub(crate) fn owner(region: Region) -> Self {
+        Self { name: "(owner)".to_owned(), region }
     }
 }
 
@@ -78,7 +78,7 @@ pub(crate) fn verify(
         return Err(refusals::mismatch());
     }
     credential.keep_signing_key(scope, &key);
-    Ok(Caller { credential: Some(credential), region })
+    Ok(Caller { name: credential.name().to_owned(), region })
 }
 
 /// When the request says it was signed, as it says it and as a time, if that is of the scope's day and near enough.

@@ -1,9 +1,10 @@
 //! `waxseal inspect -r`: the claims of all containers in a tree, or the keys that it depends on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::json;
+use waxseal_key_service::EncryptedDataKey;
 
 use super::Claims;
 use crate::args::Inspect;
@@ -44,7 +45,10 @@ pub(super) fn run(args: &Inspect, selection: &Selection, console: &Console) -> R
 }
 
 fn count(keys: &mut Keys, claims: &Claims) {
-    for key in claims.header.encrypted_data_keys() {
-        *keys.entry((key.provider.name(), key.key_arn.to_string())).or_default() += 1;
+    // A file that names a key twice is one file, and what an interrupted rewrap has left is nothing to depend on.
+    let name = |key: &EncryptedDataKey| (key.provider.name(), key.key_arn.to_string());
+    let names: BTreeSet<_> = claims.header.current_data_keys().iter().map(name).collect();
+    for name in names {
+        *keys.entry(name).or_default() += 1;
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures_util::StreamExt as _;
 use tempfile::TempDir;
 use waxseal_container::{Header, Sealer, Sink, Source, Suite};
 use waxseal_key_service::{
@@ -348,18 +349,33 @@ fn data_keys_are_had_ahead_all_at_once_and_none_is_given_out_twice() {
 #[test]
 fn no_more_data_keys_are_generated_than_are_wanted() {
     run(async {
+        for at_once in [1, 7, 40, 100] {
+            let world = World::new();
+            let new = World::new_container(Suite::Aes256GcmSiv, &[]);
+            let limits = StockLimits { total: Some(100), ..StockLimits::default() };
+            let stock = Arc::new(Stock::new(world.envelope.clone(), new, limits));
+            let makers = (0..100).map(|_| async { stock.make().await.unwrap() });
+            let made: Vec<_> = futures_util::stream::iter(makers).buffer_unordered(at_once).collect().await;
+            assert_eq!((made.len(), settled(&stock).await, world.service.generated()), (100, 0, 100), "{at_once}");
+            stock.make().await.unwrap();
+            assert_eq!(world.service.generated(), 101, "who needs one more gets it");
+        }
+    });
+}
+
+#[test]
+fn who_waits_for_a_data_key_that_is_refused_asks_for_one() {
+    run(async {
         let world = World::new();
         let new = World::new_container(Suite::Aes256GcmSiv, &[]);
-        let limits = StockLimits { total: Some(50), ..StockLimits::default() };
-        let stock = Arc::new(Stock::new(world.envelope.clone(), new, limits));
-        for _ in 0..50 {
-            stock.make().await.unwrap();
-            settled(&stock).await;
-        }
-        assert_eq!(stock.ready(), 0);
-        assert_eq!(world.service.generated(), 50);
+        let stock = Arc::new(Stock::new(world.envelope.clone(), new, StockLimits::default()));
+        world.service.refuses.store(true, Ordering::Relaxed);
+        let makers = (0..50).map(|_| stock.make());
+        let refused = futures_util::future::join_all(makers).await;
+        assert!(refused.iter().all(Result::is_err), "everybody is told");
+        settled(&stock).await;
+        world.service.refuses.store(false, Ordering::Relaxed);
         stock.make().await.unwrap();
-        assert_eq!(world.service.generated(), 51, "who needs one more gets it");
     });
 }
 

@@ -7,7 +7,7 @@ use waxseal_container::{Backing, ContainerError, Editor, Interrupted, Interrupti
 use super::input::Input;
 use super::{Damaged, Finding, Fsck};
 use crate::EnvelopeError;
-use crate::lock::lock_exclusive;
+use crate::lock::claim;
 
 /// What a repair came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,11 +32,7 @@ impl Fsck<'_> {
     /// # Errors
     /// Another process has it open under a lock; it cannot be locked or written; it is found not to be clean afterwards.
     pub fn repair(&self, unlocked: &Unlocked, file: &File) -> Result<Repair, EnvelopeError> {
-        match lock_exclusive(file) {
-            Ok(true) => {}
-            Ok(false) => return Err(EnvelopeError::InUse),
-            Err(error) => return Err(EnvelopeError::Lock(error)),
-        }
+        claim(file)?;
         let interruption = match self.diagnose(unlocked, &Input::new(file, self.progress), None)? {
             Finding::Clean { plaintext_len } => return Ok(Repair::NotNeeded { plaintext_len }),
             Finding::Damaged(damaged) => return Ok(Repair::Refused(damaged)),

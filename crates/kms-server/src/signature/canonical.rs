@@ -47,6 +47,10 @@ pub(super) fn string_to_sign(
 
 /// Adds a header's value: without spaces around it, and with one where there are several.
 fn add_value(hash: &mut Sha256, value: &str) {
+    // Most have none.
+    if !value.as_bytes().contains(&b' ') {
+        return hash.update(value);
+    }
     let mut rest = value.trim_matches(' ');
     while let Some(at) = rest.find("  ") {
         let (before, after) = rest.split_at(at + 1);

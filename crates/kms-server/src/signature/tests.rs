@@ -95,7 +95,7 @@ fn a_signed_request_is_its_signer_s_and_its_scope_s() {
     let world = World::new();
     let caller = world.verify(world.signed_at(world.now)).unwrap();
     assert_eq!(caller.region.as_str(), "eu-west-1");
-    assert_eq!(caller.name(), "somebody");
+    assert_eq!(caller.name, "somebody");
 }
 
 #[test]
@@ -243,26 +243,23 @@ fn a_secret_that_signs_differently_is_not_taken_for_the_one_that_signed_before()
     assert!(world.verify(world.signed_at(world.now)).is_ok());
 }
 
-proptest::proptest! {
-    #[test]
-    fn whatever_headers_and_bodies_the_sdk_signs_are_verified(
-        headers in proptest::collection::vec(("x-[a-d]{1,2}", "[ -~]{0,12}| {0,3}[a-b ,\t]{0,8}"), 0..6),
-        body in proptest::collection::vec(proptest::num::u8::ANY, 0..100),
-        flipped in proptest::num::usize::ANY,
-    ) {
-        let world = World::new();
+#[test]
+fn whatever_headers_and_bodies_the_sdk_signs_are_verified() {
+    let world = World::new();
+    let headers = proptest::collection::vec(("x-[a-d]{1,2}", "[ -~]{0,12}| {0,3}[a-b ,\t]{0,8}"), 0..6);
+    let body = proptest::collection::vec(proptest::num::u8::ANY, 0..100);
+    proptest::proptest!(|(headers in headers, body in body, flipped in 0..64_usize)| {
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let mut signed = world.signed_with(world.now, "http://localhost:8181/", &headers, body);
         let authorization = signed.request.headers()[AUTHORIZATION].to_str().unwrap().to_owned();
-        let good = World { credential: Arc::clone(&world.credential), ..World::new() };
         let again = Signed { request: copy(&signed.request), body: signed.body.clone() };
-        proptest::prop_assert!(good.verify(again).is_ok());
+        proptest::prop_assert!(world.verify(again).is_ok());
         // Another signature is refused, whichever digit of it is wrong.
-        let at = authorization.len() - 1 - flipped % 64;
+        let at = authorization.len() - 1 - flipped;
         let digit = if authorization.as_bytes()[at] == b'0' { "1" } else { "0" };
         signed.set(AUTHORIZATION, &format!("{}{digit}{}", &authorization[..at], &authorization[at + 1..]));
         proptest::prop_assert!(world.verify(signed).is_err());
-    }
+    });
 }
 
 fn copy(request: &Request<()>) -> Request<()> {
