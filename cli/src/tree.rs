@@ -8,6 +8,7 @@ mod folder;
 mod hard_links;
 mod only_files;
 mod output;
+mod sample;
 mod selection;
 mod sparse;
 mod walk;
@@ -15,6 +16,7 @@ mod xattrs;
 
 pub(crate) use self::copy::{Convert, Converted, CopyPlan, Existing, Removed, copy};
 pub(crate) use self::only_files::{each_container, has_directory};
+pub(crate) use self::sample::Share;
 pub(crate) use self::selection::Selection;
 pub(crate) use self::sparse::{SparseSink, seal_sparse};
 pub(crate) use self::xattrs::{Xattrs, open_xattrs};

@@ -31,3 +31,20 @@ fn the_keys_of_a_tree_are_counted_without_any_key() {
     assert_eq!(objects.iter().filter(|object| object["status"] == "ok" && object["suite"].is_string()).count(), 4);
     assert_eq!(objects.iter().filter(|object| object["code"] == 5).count(), 1);
 }
+
+#[test]
+fn a_sample_is_a_share_of_the_files_and_its_failures_are_told() {
+    let world = World::with_store();
+    fs::create_dir(world.path("src")).unwrap();
+    (0..300).for_each(|number| world.write(&format!("src/{number}"), "x"));
+    world.run(["encrypt", "-q", "-r", "src", "-o", "vault"]).succeeds_silently();
+    let verified = |share: &str| {
+        let run = world.run(["verify", "-r", "--sample", share, "vault"]).succeeds();
+        run.stderr.split(' ').next().unwrap().parse::<usize>().unwrap()
+    };
+    assert_eq!(verified("100"), 300);
+    assert!((50..250).contains(&verified("50")));
+    world.run(["verify", "-r", "--sample", "0", "vault"]).fails_with(2);
+    (0..300).for_each(|number| world.write(&format!("vault/{number}.wax"), "damaged"));
+    world.run(["verify", "-q", "-r", "--sample", "50", "vault"]).fails_with(10).says(".wax: not a Waxseal container");
+}

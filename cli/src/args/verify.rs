@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Many, PassphraseOptions, Reading, TreeOptions};
+use crate::tree::Share;
 
 /// `waxseal verify`.
 #[derive(Debug, Args)]
@@ -18,6 +19,7 @@ Examples:
   waxseal verify vault/*.wax
   waxseal verify -c project=apollo report.pdf.wax
   waxseal verify -r vault
+  waxseal verify -r --sample 5 --report failures.json vault
   waxseal verify --repair vault/*.wax
   waxseal verify --salvage rest.pdf report.pdf.wax")]
 pub(crate) struct Verify {
@@ -37,6 +39,9 @@ pub(crate) struct Verify {
     pub(crate) many: Many,
     #[command(flatten)]
     pub(crate) tree: TreeOptions,
+    /// Check only a random share of the files, in percent, another one each time
+    #[arg(long, value_name = "PERCENT", requires = "recursive", conflicts_with = "repair", help_heading = "Trees")]
+    pub(crate) sample: Option<Share>,
     #[command(flatten)]
     pub(crate) reading: Reading,
     #[command(flatten)]

@@ -25,7 +25,7 @@ pub(crate) fn run(common: &Common, args: &Verify, console: &Console) -> Result<(
     let inputs: Vec<InputName> = args.files.iter().map(|file| InputName::parse(file)).collect();
     let opening = Opening::new(common, &args.reading, &args.passphrase)?;
     let jobs = jobs(&args.many, opening.requests_at_once());
-    let selection = Selection::new(&args.tree)?;
+    let selection = Selection::new(&args.tree)?.with_sample(args.sample);
     let is_tree = has_directory(&args.files, &args.tree)?;
     let threads = threads_a_file(if is_tree { usize::MAX } else { inputs.len() }, jobs);
     let reader = Reader::new(opening, threads, console)?;

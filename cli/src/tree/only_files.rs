@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rustix::fs::FileType;
 
 use super::folder::{Folder, Found};
+use super::sample::Share;
 use super::selection::Selection;
 use super::walk::{Enter, Visitor, Walk};
 use crate::args::TreeOptions;
@@ -36,7 +37,7 @@ pub(crate) fn each_container(
     work: impl Fn(Found) -> Result<Outcome, CliError> + Sync,
 ) -> Result<(), CliError> {
     let feed = |queue: &Queue<Found>| {
-        let mut visitor = Containers { batch, queue };
+        let mut visitor = Containers { batch, queue, sample: selection.sample };
         for input in inputs {
             if let Err(error) = feed_one(input, selection, &mut visitor) {
                 batch.fail(&error.file(input));
@@ -64,6 +65,8 @@ fn feed_one(input: &Path, selection: &Selection, visitor: &mut Containers<'_>) -
 struct Containers<'a> {
     batch: &'a Batch<'a>,
     queue: &'a Queue<Found>,
+    /// The random share of them that is meant.
+    sample: Option<Share>,
 }
 
 impl Visitor for Containers<'_> {
@@ -74,8 +77,13 @@ impl Visitor for Containers<'_> {
     fn leave(&mut self) {}
 
     fn found(&mut self, found: Found) {
-        if found.kind == FileType::RegularFile && renamed(&found.name, Direction::Decrypt).is_some() {
-            self.queue.put(found);
+        if found.kind != FileType::RegularFile || renamed(&found.name, Direction::Decrypt).is_none() {
+            return;
+        }
+        match self.sample.map_or(Ok(true), Share::draws) {
+            Ok(true) => self.queue.put(found),
+            Ok(false) => {}
+            Err(error) => self.batch.take(Err(error), &found.path()),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::error::{Class, CliError};
 use crate::input::Links;
 use crate::place::{Direction, renamed};
 use crate::shown::shown;
+use crate::tree::sample::Share;
 
 /// The longest name in a list that is read: what no system call takes.
 const MAX_NAME: u64 = 1 << 16;
@@ -26,6 +27,8 @@ pub(crate) struct Selection {
     include: Option<Arc<Patterns>>,
     /// What is done with symbolic links.
     pub(crate) links: Links,
+    /// The random share of the containers that is meant; none for all of them.
+    pub(super) sample: Option<Share>,
     /// The list of names, and what they end with.
     list: Option<(PathBuf, u8)>,
 }
@@ -46,6 +49,7 @@ impl Selection {
             exclude: Arc::new(Patterns::new(&options.exclude)?),
             include,
             links: if options.dereference { Links::Followed } else { Links::Kept },
+            sample: None,
             list: options.files_from.as_ref().map(|list| (list.clone(), end)),
         })
     }
@@ -58,6 +62,11 @@ impl Selection {
     /// Whether something is meant, and everything in it.
     pub(super) fn includes(&self, path: &Path, is_directory: bool) -> bool {
         self.include.as_ref().is_none_or(|include| include.matches(path, is_directory))
+    }
+
+    /// The same, of which a random share is meant.
+    pub(crate) fn with_sample(self, sample: Option<Share>) -> Self {
+        Self { sample, ..self }
     }
 
     /// The same, with links that are links.
