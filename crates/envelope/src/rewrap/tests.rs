@@ -188,7 +188,7 @@ fn what_somebody_else_has_changed_meanwhile_is_kept() {
     world.meddle(move |asked| {
         if asked == 1 {
             let header = Header::read_at(&theirs).unwrap();
-            let keys = [header.current_data_keys(), &[kept.clone()]].concat();
+            let keys = [header.current_data_keys(), std::slice::from_ref(&kept)].concat();
             header.replace_keys(&keys, None).unwrap().apply(&theirs, || {}).unwrap();
         }
     });
