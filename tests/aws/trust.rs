@@ -123,3 +123,22 @@ fn a_configuration_that_is_not_understood_or_not_the_users_own_is_refused() {
     fs::set_permissions(world.home().join("config.toml"), fs::Permissions::from_mode(0o666)).unwrap();
     world.run(["cat", "f.wax"]).fails_with(2).says("could be changed by others").says("hint: chmod go-w it");
 }
+
+#[test]
+fn a_multi_region_key_is_asked_for_where_it_was_named_and_not_where_a_file_says() {
+    let (server, world) = (Server::new(), World::new());
+    let key = |region: &str| format!("arn:aws:kms:{region}:000000000000:key/mrk-1234abcd12ab34cd56ef1234567890ab");
+    world.write("f.wax", naming(&[&key("ap-south-1")]));
+    let named = format!("aws:{}", key("us-east-1"));
+    run(&world, &server.url(), &["cat", "-k", &named, "f.wax"]).fails_with(8).writes_nothing();
+    assert_eq!(server.regions(), [super::moto::REGION, "us-east-1"]);
+    run(&world, &server.url(), &["rewrap", "-k", &named, "--to", &server.key(), "f.wax"]).fails_with(8);
+    let regions = server.regions();
+    assert!(!regions.is_empty() && !regions.iter().any(|region| region == "ap-south-1"), "{regions:?}");
+    // The same material opens wherever it is.
+    server.has_multi_region_key(&["ap-south-1"]);
+    world.write("g", "content");
+    run(&world, &server.url(), &["encrypt", "-k", &format!("aws:{}", key("ap-south-1")), "g"]).succeeds_silently();
+    server.has_multi_region_key(&["us-east-1"]);
+    assert_eq!(run(&world, &server.url(), &["cat", "-k", &named, "g.wax"]).succeeds_silently().stdout, b"content");
+}

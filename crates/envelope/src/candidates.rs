@@ -1,5 +1,7 @@
 //! Which of a container's keys are tried.
 
+use std::borrow::Cow;
+
 use waxseal_container::Header;
 use waxseal_key_service::{EncryptedDataKey, KeyArn, KeyId, KeyReference, KeyService, Provider};
 
@@ -9,16 +11,17 @@ use crate::{AllowedKeys, EnvelopeError};
 const TRIES_OF_A_KEY: usize = 2;
 
 /// The keys of a container that one service may be asked for, in the container's order; and the refusals that were met in
-/// finding out which these are. A service that has none of the container's keys is not asked anything.
+/// finding out which these are. A service that has none of the container's keys is not asked anything. A multi-Region key that
+/// was named is asked for where it was named: the region in the container is a claim.
 pub(crate) async fn candidates<'a>(
     service: &dyn KeyService,
     header: &'a Header,
     allowed: &AllowedKeys,
-) -> (Vec<&'a EncryptedDataKey>, Vec<EnvelopeError>) {
+) -> (Vec<Cow<'a, EncryptedDataKey>>, Vec<EnvelopeError>) {
     let provider = service.provider();
     let own: Vec<_> = header.encrypted_data_keys().iter().filter(|key| key.provider == provider).collect();
     if own.is_empty() {
-        return (own, Vec::new());
+        return (Vec::new(), Vec::new());
     }
     let mut refusals = Vec::new();
     let mut named = Vec::new();
@@ -33,12 +36,17 @@ pub(crate) async fn candidates<'a>(
             Err(refusal) => refusals.push(refusal),
         }
     }
-    let mut chosen: Vec<&EncryptedDataKey> = Vec::new();
+    let mut chosen: Vec<Cow<'_, EncryptedDataKey>> = Vec::new();
     for key in own {
-        let is_allowed = allowed.allows_unnamed(key) || named.iter().any(|arn| arn.is_same_key(&key.key_arn));
         let tries = chosen.iter().filter(|other| other.key_arn.is_same_key(&key.key_arn)).count();
-        if is_allowed && tries < TRIES_OF_A_KEY {
-            chosen.push(key);
+        if tries >= TRIES_OF_A_KEY {
+            continue;
+        }
+        let is_allowed = allowed.allows_unnamed(key) || named.contains(&key.key_arn);
+        if is_allowed {
+            chosen.push(Cow::Borrowed(key));
+        } else if let Some(elsewhere) = named.iter().find(|arn| arn.is_same_key(&key.key_arn)) {
+            chosen.push(Cow::Owned(EncryptedDataKey { key_arn: elsewhere.clone(), ..key.clone() }));
         }
     }
     (chosen, refusals)

@@ -124,13 +124,13 @@ impl Envelope {
             refusals.extend(unresolved);
             tried += keys.len();
             for encrypted in keys {
-                match service.decrypt_data_key(encrypted, &context).await {
+                match service.decrypt_data_key(&encrypted, &context).await {
                     Ok(data_key) => match act(header.clone(), &data_key) {
-                        Ok(done) => return Ok((done, encrypted.clone())),
+                        Ok(done) => return Ok((done, encrypted.into_owned())),
                         // Whoever put this key into a slot does not take the others away.
                         Err(error) => refusals.push(error.into()),
                     },
-                    Err(error) => refusals.push(decrypt_refused(encrypted, error)),
+                    Err(error) => refusals.push(decrypt_refused(&encrypted, error)),
                 }
             }
         }

@@ -81,7 +81,11 @@ impl Header {
     /// The slot that holds an encrypted data key, the newest one if both do or none is meant.
     fn place_of(&self, key: Option<&EncryptedDataKey>) -> Place {
         let slots = &self.slots;
-        let is_older = key.is_some_and(|key| !self.current_data_keys().contains(key) && slots.keys.contains(key));
+        // A multi-Region key may have been asked for by its name in another region.
+        let holds = |keys: &[EncryptedDataKey], key: &EncryptedDataKey| {
+            keys.iter().any(|other| other.ciphertext_blob == key.ciphertext_blob)
+        };
+        let is_older = key.is_some_and(|key| !holds(self.current_data_keys(), key) && holds(&slots.keys, key));
         slots.place.other().filter(|_| is_older).unwrap_or(slots.place)
     }
 

@@ -61,7 +61,10 @@ impl Envelope {
         let sources = self.sources(header, reading).await?;
         let mut refusals = Vec::new();
         let mut tried = 0;
-        for (service, key) in sources.iter().filter(|(_, key)| header.current_data_keys().contains(key)) {
+        let is_current = |key: &EncryptedDataKey| {
+            header.current_data_keys().iter().any(|current| current.ciphertext_blob == key.ciphertext_blob)
+        };
+        for (service, key) in sources.iter().filter(|(_, key)| is_current(key)) {
             tried += 1;
             match service.is_stale(key, &context).await {
                 Ok(true) => return Ok(true),

@@ -1,5 +1,6 @@
 //! How a data key gets under other KMS keys.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
@@ -15,7 +16,7 @@ use crate::envelope::{not_configured, refused, reported};
 use crate::{Envelope, EnvelopeError, Reading};
 
 /// A key of a container that may be asked for its data key, and the service that has it.
-type SourceKey<'a> = (&'a Arc<dyn KeyService>, &'a EncryptedDataKey);
+type SourceKey<'a> = (&'a Arc<dyn KeyService>, Cow<'a, EncryptedDataKey>);
 
 impl Envelope {
     /// The keys of a container that may be asked, one at least. Nobody is asked about any other one.
@@ -53,7 +54,7 @@ impl Envelope {
             }
             let asked = keys.iter().map(|key| service.re_encrypt_data_key(source, &key.arn, &context));
             match try_join_all(asked).await {
-                Ok(made) => return Ok((made, (*source).clone())),
+                Ok(made) => return Ok((made, source.as_ref().clone())),
                 Err(error) => refusals.push(decrypt_refused(source, error)),
             }
         }
@@ -66,7 +67,7 @@ impl Envelope {
                 Ok(data_key) => {
                     let made =
                         try_join_all(keys.iter().map(|key| self.encrypt_under(key, &context, &data_key))).await?;
-                    return Ok((made, (*source).clone()));
+                    return Ok((made, source.as_ref().clone()));
                 }
                 Err(error) => refusals.push(error),
             }
