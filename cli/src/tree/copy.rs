@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use waxseal_container::Unlocked;
 
@@ -104,7 +104,7 @@ pub(crate) fn copy(
     let top = Arc::new(OutputFolder::root(plan.output, attributes, batch.late())?);
     let links = Arc::new(HardLinks::new(&top, plan.existing.replace()));
     let top_fd = Arc::clone(top.fd());
-    let worker = Worker { plan, links: Arc::clone(&links), convert };
+    let worker = Worker { plan, links: Arc::clone(&links), convert, outputs: Mutex::default() };
     let is_complete = Cell::new(true);
     let copies = roots.copies();
     let feed = |queue: &crate::batch::Queue<Entry>| {
