@@ -68,7 +68,8 @@ impl<C: Convert> Worker<'_, C> {
             Claim::Done(linking) => return Ok(linking.outcome()),
         };
         // What an interrupted run has left of sources that are to be removed is done once more.
-        let is_done = |there: &Stat| self.is_current(&stat, there) && !(self.plan.removed.sources && found.may_be_removed(&stat));
+        let is_done =
+            |there: &Stat| self.is_current(&stat, there) && !(self.plan.removed.sources && found.may_be_removed(&stat));
         if let Some(there) = there.filter(is_done) {
             update_attributes(&stat, &there, &into, &name).map_err(|error| cannot_write(&label, error.into()))?;
             writing.keep();

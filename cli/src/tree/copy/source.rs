@@ -53,8 +53,7 @@ impl Source {
 
     fn remove(&self) -> Result<(), CliError> {
         let path = self.found.path();
-        let cannot =
-            |error: Errno| CliError::system(Class::Input, "cannot be removed", &error.into()).file(&path);
+        let cannot = |error: Errno| CliError::system(Class::Input, "cannot be removed", &error.into()).file(&path);
         let now = self.found.stat().map_err(cannot)?;
         // The time of change of a file's attributes is the one that nobody can set back.
         let changed = |stat: &Stat| (stat.st_mtime, stat.st_mtime_nsec, stat.st_ctime, stat.st_ctime_nsec);

@@ -12,6 +12,9 @@ use crate::geometry::{CHUNK_LEN, GroupIndex, place_of};
 use crate::io::Backing;
 use crate::table::Kind;
 
+/// Bytes that lie side by side, from which on the disk is given them while others are written.
+const LONG_RUN_LEN: usize = 64 << 10;
+
 /// Bytes of overwritten data after which the disk is told to begin with them.
 const WRITE_OUT_LEN: usize = 2 << 20;
 
@@ -77,8 +80,9 @@ impl<B: Backing> Editor<B> {
         for (run, bytes) in staged.runs.iter().zip(staged.sealed.runs()) {
             self.write(bytes, run.offset())?;
             waiting += run.len;
-            if staged.overwrites && waiting >= WRITE_OUT_LEN {
-                // Whoever overwrites much is going to wait for it before the next batch: the disk begins at once.
+            // Whoever overwrites much is going to wait for it before the next batch: the disk begins at once. With scattered
+            // chunks it would keep us waiting for each of them.
+            if staged.overwrites && waiting >= WRITE_OUT_LEN && run.len >= LONG_RUN_LEN {
                 let end = run.offset() + run.len as u64;
                 self.container.backing.start_writing_out(written_out, end);
                 (written_out, waiting) = (end, 0);
