@@ -69,9 +69,10 @@ impl Selection {
         Self { sample, ..self }
     }
 
-    /// The same, with links that are links.
-    pub(super) fn with_links_kept(&self) -> Self {
-        Self { links: Links::Kept, ..self.clone() }
+    /// Everything, with links that are links.
+    pub(super) fn everything() -> Self {
+        let none = Patterns { of_all: GlobSet::empty(), of_directories: GlobSet::empty() };
+        Self { exclude: Arc::new(none), include: None, links: Links::Kept, sample: None, list: None }
     }
 
     /// Whether names are looked at at all: where they are not, they need not be put together.
