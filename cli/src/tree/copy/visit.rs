@@ -81,7 +81,7 @@ impl<'a> Copying<'a> {
         match found.kind {
             FileType::RegularFile => match (self.plan.direction, renamed(&found.name, self.plan.direction)) {
                 (Direction::Decrypt, None) => {
-                    self.batch.leave_out(&found.path(), "it is no container: its name does not end in .wax");
+                    self.batch.leave_out(&found.path(), "it is no container: its name is not NAME.wax");
                 }
                 _ => self.queue.put(Entry { found, into }),
             },
