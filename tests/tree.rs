@@ -1,10 +1,12 @@
 //! Trees: `encrypt -r`, `decrypt -r`, `verify -r`.
 
 mod copies;
+mod delete;
 mod keys;
 mod killed;
 #[cfg(feature = "fuse")]
 mod mounted;
+mod nothing;
 mod random;
 mod refusals;
 mod selection;

@@ -190,6 +190,17 @@ impl<'a> Batch<'a> {
         self.tally.deleted.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether anything has failed so far.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.tell_late();
+        self.tally.failures() > 0
+    }
+
+    /// Says something that is no failure.
+    pub(crate) fn warn(&self, text: &str, hint: Option<&str>) {
+        self.console.warning(text, hint);
+    }
+
     /// Says that something is left out, and counts it: it is no failure.
     pub(crate) fn leave_out(&self, path: &Path, why: &str) {
         self.tally.left_out.fetch_add(1, Ordering::Relaxed);

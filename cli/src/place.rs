@@ -172,7 +172,10 @@ pub(crate) fn renamed(base: &OsStr, direction: Direction) -> Option<OsString> {
         }
         Direction::Decrypt => {
             let path = Path::new(base);
-            (path.extension() == Some(OsStr::new(SUFFIX))).then(|| path.file_stem().map(OsStr::to_owned)).flatten()
+            let has_ending = path.extension() == Some(OsStr::new(SUFFIX));
+            // What is left may be a name that no file has.
+            let stem = path.file_stem().filter(|stem| has_ending && *stem != "." && *stem != "..");
+            stem.map(OsStr::to_owned)
         }
     }
 }
@@ -286,7 +289,7 @@ mod tests {
         assert_eq!(named("d/a.pdf", Encrypt, &nothing).as_deref(), Some("d/a.pdf.wax"));
         assert_eq!(named("d/a.pdf.wax", Decrypt, &nothing).as_deref(), Some("d/a.pdf"));
         assert_eq!(named("a.wax", Encrypt, &nothing).as_deref(), Some("a.wax.wax"));
-        for nameless in ["d/a.pdf", ".wax", "wax", "a.waxx", ".."] {
+        for nameless in ["d/a.pdf", ".wax", "wax", "a.waxx", "..", "..wax", "...wax"] {
             assert_eq!(named(nameless, Decrypt, &nothing), None, "{nameless}");
         }
     }

@@ -15,7 +15,7 @@ mod walk;
 mod xattrs;
 
 pub(crate) use self::copy::{Convert, Converted, CopyPlan, Existing, Removed, copy};
-pub(crate) use self::only_files::{each_container, has_directory};
+pub(crate) use self::only_files::{NoContainer, each_container, has_directory};
 pub(crate) use self::sample::Share;
 pub(crate) use self::selection::Selection;
 pub(crate) use self::sparse::{SparseSink, seal_sparse};

@@ -26,7 +26,9 @@ fn after_a_kill_every_name_is_whole_and_the_next_run_does_the_rest() {
         std::thread::sleep(Duration::from_millis(pause));
         child.kill().unwrap();
         child.wait().unwrap();
-        if world.path("vault").exists() {
+        // Before the first group of containers has its names there is none, and a check of none fails.
+        let has_any = || listing(&world.path("vault")).iter().any(|line| line.contains(".wax "));
+        if world.path("vault").exists() && has_any() {
             world.run(["verify", "-q", "-r", "vault"]).succeeds();
         }
     }

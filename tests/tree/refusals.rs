@@ -118,3 +118,35 @@ fn values_of_attributes_that_were_changed_fail_their_file() {
     world.run(["decrypt", "-q", "-r", "--no-xattrs", "vault", "-o", "again"]).succeeds_silently();
     assert_eq!(world.read("again/f"), b"content");
 }
+
+#[test]
+fn an_output_that_is_no_directory_is_refused_with_what_to_do() {
+    let world = World::with_store();
+    fs::create_dir(world.path("src")).unwrap();
+    world.write("src/f", "content");
+    world.write("file", "precious");
+    symlink("nowhere", world.path("dangling")).unwrap();
+    let run = world.run(["encrypt", "-r", "-f", "src", "-o", "file"]).fails_with(4);
+    run.says("file: is to be a directory, and is something else").says("a tree goes into a directory");
+    assert_eq!(world.read("file"), b"precious");
+    let run = world.run(["encrypt", "-r", "-f", "src", "-o", "dangling"]).fails_with(4);
+    run.says("dangling: is a link that leads to no directory");
+    assert!(!world.path("nowhere").exists());
+}
+
+#[test]
+fn what_is_named_like_an_ending_only_is_left_out() {
+    let world = World::with_store();
+    fs::create_dir(world.path("src")).unwrap();
+    for name in [".wax", "..wax", "...wax"] {
+        world.write(&format!("src/{name}"), "content");
+    }
+    let run = world.run(["decrypt", "-r", "src", "-o", "out"]).succeeds();
+    for name in [".wax", "..wax", "...wax"] {
+        let run = &run.stderr;
+        assert!(run.contains(&format!("src/{name}: left out: it is no container: its name is not NAME.wax")), "{run}");
+    }
+    world.run(["encrypt", "-q", "-r", "src", "-o", "vault"]).succeeds_silently();
+    world.run(["decrypt", "-q", "-r", "vault", "-o", "back"]).succeeds_silently();
+    assert_eq!(names_in(&world.path("back")), ["...wax", "..wax", ".wax"]);
+}

@@ -97,7 +97,7 @@ fn nothing_is_removed_that_no_pattern_means_or_after_half_a_listing() {
     // A part of the tree that cannot be gone into: a link that leads back.
     std::os::unix::fs::symlink("..", world.path("src/d/up")).unwrap();
     let run = world.run(update.iter().chain(&["-L"])).fails_with(10);
-    run.says("not all of it could be listed: nothing is removed");
+    run.says("vault: nothing is removed from it, because something has failed");
     assert!(world.path("vault/d/gone.log.wax").exists());
     // A tree without files may be one that is not mounted.
     fs::create_dir(world.path("unmounted")).unwrap();

@@ -71,7 +71,7 @@ impl<T> Queue<T> {
     }
 
     /// How many items were put in.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.state().put
     }
 

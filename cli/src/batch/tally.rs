@@ -40,7 +40,7 @@ impl Tally {
     }
 
     /// How many have failed so far.
-    fn failures(&self) -> usize {
+    pub(super) fn failures(&self) -> usize {
         self.failed.load(Ordering::Relaxed)
     }
 

@@ -24,7 +24,7 @@ use crate::input::{InputName, is_a_directory};
 use crate::library_errors;
 use crate::output::Console;
 use crate::report::{Details, FailureLog, FileReport};
-use crate::tree::{Selection as TreeSelection, each_container, has_directory};
+use crate::tree::{NoContainer, Selection as TreeSelection, each_container, has_directory};
 
 /// Files that wait for the disk beside those that wait for a key service.
 const WAITING_FOR_THE_DISK: usize = 32;
@@ -60,7 +60,7 @@ pub(crate) fn run(common: &Common, args: &args::Rewrap, console: &Console) -> Re
     let batch = Batch::new(console, Durability::Unsynced, verb, telling).with_log(log.as_ref());
     let work = Work { reader: &reader, rewrap: &rewrap, at_work: AtWork::default() };
     if is_tree {
-        return each_container(&args.files, &meant, &batch, jobs, |found| {
+        return each_container(&args.files, &meant, &batch, jobs, NoContainer::IsNamed, |found| {
             work.one(&found.path(), |flags| found.open_as(flags))
         });
     }

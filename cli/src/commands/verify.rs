@@ -18,7 +18,7 @@ use crate::input::{Input, InputName};
 use crate::output::Console;
 use crate::report::{FailureLog, FileReport};
 use crate::stream::draw_if_long;
-use crate::tree::{Selection, each_container, has_directory};
+use crate::tree::{NoContainer, Selection, each_container, has_directory};
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &Verify, console: &Console) -> Result<(), CliError> {
@@ -41,7 +41,7 @@ pub(crate) fn run(common: &Common, args: &Verify, console: &Console) -> Result<(
     let batch =
         Batch::new(console, Durability::Unsynced, "verified", telling).with_log(log.as_ref()).with_keys(reader.keys());
     if is_tree {
-        return each_container(&args.files, &selection, &batch, jobs, |found| {
+        return each_container(&args.files, &selection, &batch, jobs, NoContainer::Fails, |found| {
             let cannot = |error| CliError::system(Class::Input, "cannot be opened", &error);
             one(&reader, args, &InputName::File(found.path()), found.open().map_err(cannot)?)
         });

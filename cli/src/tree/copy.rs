@@ -3,21 +3,23 @@
 mod delete;
 mod entry;
 mod roots;
+mod seen;
 mod source;
 mod visit;
 
-use std::cell::Cell;
 use std::ffi::OsString;
 use std::fs::File;
 use std::num::NonZeroUsize;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use waxseal_container::Unlocked;
 
+use self::delete::Copied;
 use self::entry::{Entry, Worker};
 use self::roots::{Root, Roots};
-use self::visit::Copying;
+use self::visit::{Copying, Finding};
 use super::hard_links::HardLinks;
 use super::output::OutputFolder;
 use super::selection::Selection;
@@ -105,48 +107,73 @@ pub(crate) fn copy(
     let links = Arc::new(HardLinks::new(&top, plan.existing.replace()));
     let top_fd = Arc::clone(top.fd());
     let worker = Worker { plan, links: Arc::clone(&links), convert, outputs: Mutex::default() };
-    let is_complete = Cell::new(true);
+    let found = Finding::default();
     let copies = roots.copies();
     let feed = |queue: &crate::batch::Queue<Entry>| {
-        let mut visitor = Copying::new(plan, batch, queue, top, roots.identities(), &is_complete);
+        let mut visitor = Copying::new(plan, batch, queue, top, roots.identities(), &found);
         for root in roots.all {
             match root {
                 Root::Folder { folder, name } => Walk::run(folder, name.as_deref(), plan.selection, &mut visitor),
                 Root::File(found) => visitor.alone(found),
             }
         }
-    };
-    let finish = || {
-        links.link_waiting(|outcome, label| batch.take(outcome, label));
-        if plan.removed.outputs {
-            delete_gone(plan, batch, copies, is_complete.get());
+        if queue.count() == 0 && !batch.has_failed() {
+            warn_of_nothing(plan, batch);
         }
+    };
+    let sync = || {
         if batch.durability() == Durability::Synced
             && let Err(error) = rustix::fs::syncfs(&top_fd)
         {
             batch.fail(&cannot_write(plan.output, error.into()));
         }
     };
+    let finish = || {
+        links.link_waiting(|outcome, label| batch.take(outcome, label));
+        // What is new is on disk before anything old is removed.
+        sync();
+        if plan.removed.outputs {
+            delete_gone(plan, batch, copies, &top_fd, &found);
+            sync();
+        }
+    };
     batch.run_fed(jobs, feed, Entry::label, |entry| worker.work(entry), finish)
 }
 
-/// Removes what has no source any more from the copies of all directories.
-fn delete_gone(plan: &CopyPlan<'_>, batch: &Batch<'_>, copies: Vec<(PathBuf, Option<OsString>)>, is_complete: bool) {
-    if !is_complete {
-        let error = CliError::new(
-            Class::Input,
-            "the tree has no files, or not all of it could be listed: nothing is removed from its copy",
-        );
-        return batch.fail(&error.file(plan.output).hint("is its file system mounted, and can all of it be read?"));
+/// Says that there was nothing to copy.
+fn warn_of_nothing(plan: &CopyPlan<'_>, batch: &Batch<'_>) {
+    let what = match plan.direction {
+        Direction::Encrypt => "no file was found",
+        Direction::Decrypt => "no container was found",
+    };
+    let input = plan.inputs.iter().map(|input| crate::shown::shown(&input.to_string_lossy())).collect::<Vec<_>>();
+    let hint = "is it the right directory, is its file system mounted, and do the patterns mean what is in it?";
+    batch.warn(&format!("{}: {what}", input.join(", ")), Some(hint));
+}
+
+/// Removes what has no source any more from the copies of all directories, unless something is amiss.
+fn delete_gone(
+    plan: &CopyPlan<'_>,
+    batch: &Batch<'_>,
+    copies: Vec<(Arc<Folder>, Option<OsString>)>,
+    top: &OwnedFd,
+    found: &Finding,
+) {
+    if batch.has_failed() {
+        let output = crate::shown::shown(&plan.output.to_string_lossy());
+        let hint = "what is gone from the source is removed by the next run that has no failure";
+        return batch.warn(&format!("{output}: nothing is removed from it, because something has failed"), Some(hint));
     }
+    if found.has_empty_input.get() {
+        let error = CliError::new(Class::Input, "the tree has no files: nothing is removed from its copy");
+        return batch.fail(&error.file(plan.output).hint("is its file system mounted?"));
+    }
+    let seen = found.seen.borrow();
     for (source, name) in copies {
-        let output = name.map_or_else(|| plan.output.to_owned(), |name| plan.output.join(name));
-        let opened = Folder::open(&source)
-            .map_err(|error| CliError::system(Class::Input, "cannot be opened", &error).file(&source))
-            .and_then(|source| Ok((source, Folder::open(&output).map_err(|error| cannot_write(&output, error))?)));
-        match opened {
-            Ok((source, output)) => delete::delete(Arc::new(source), output, plan.selection, batch),
-            Err(error) => batch.fail(&error),
+        let path = name.as_ref().map_or_else(|| plan.output.to_owned(), |name| plan.output.join(name));
+        match Folder::open_in(top, name.as_deref(), path.clone()) {
+            Ok(output) => delete::delete(Copied { source, name, output }, &seen, plan.selection, batch),
+            Err(error) => batch.fail(&cannot_write(&path, error)),
         }
     }
 }

@@ -47,6 +47,11 @@ impl Folder {
         Self::open_at(CWD, path, Links::Followed, None, path.to_owned())
     }
 
+    /// Opens the directory `name` in another one, or that itself once more. A link is not followed.
+    pub(super) fn open_in(directory: impl AsFd, name: Option<&OsStr>, path: PathBuf) -> io::Result<Self> {
+        Self::open_at(directory.as_fd(), name.map_or(Path::new("."), Path::new), Links::Kept, None, path)
+    }
+
     /// Opens the directory `name` in this one.
     pub(super) fn enter(self: &Arc<Self>, name: &OsStr, links: Links) -> io::Result<Self> {
         Self::open_at(self.fd.as_fd(), Path::new(name), links, Some(Arc::clone(self)), self.path.join(name))

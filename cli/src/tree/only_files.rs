@@ -27,6 +27,15 @@ pub(crate) fn has_directory(inputs: &[PathBuf], options: &TreeOptions) -> Result
     Ok(is_tree)
 }
 
+/// What it means that a tree has no container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoContainer {
+    /// What was to be looked at is not there.
+    Fails,
+    /// It is worth a warning.
+    IsNamed,
+}
+
 /// Works on each container in the trees `inputs`, and on each input that is a file, on the threads of a batch. Files whose
 /// names do not end in .wax are passed over, and so is everything that is no file.
 pub(crate) fn each_container(
@@ -34,29 +43,47 @@ pub(crate) fn each_container(
     selection: &Selection,
     batch: &Batch<'_>,
     jobs: NonZeroUsize,
+    none: NoContainer,
     work: impl Fn(Found) -> Result<Outcome, CliError> + Sync,
 ) -> Result<(), CliError> {
     let feed = |queue: &Queue<Found>| {
-        let mut visitor = Containers { batch, queue, sample: selection.sample };
         for input in inputs {
-            if let Err(error) = feed_one(input, selection, &mut visitor) {
-                batch.fail(&error.file(input));
+            let mut visitor = Containers { batch, queue, sample: selection.sample, has_any: false, has_failed: false };
+            match feed_one(input, selection, &mut visitor) {
+                Err(error) => batch.fail(&error.file(input)),
+                Ok(()) if visitor.has_any || visitor.has_failed => {}
+                Ok(()) => tell_none(input, none, inputs.len() == 1, batch),
             }
         }
     };
     batch.run_fed(jobs, feed, Found::path, work, || {})
 }
 
+/// Says that a tree has no container: as the result of the whole if it is the only input.
+fn tell_none(input: &Path, none: NoContainer, is_only: bool, batch: &Batch<'_>) {
+    const WHAT: &str = "no container was found in it: no name that is meant ends in .wax";
+    const HINT: &str = "is it the right directory, is its file system mounted, and do the patterns mean what is in it?";
+    let error = || CliError::new(Class::Input, WHAT).file(input).hint(HINT);
+    match none {
+        NoContainer::Fails if is_only => batch.take(Err(error().fatal()), input),
+        NoContainer::Fails => batch.fail(&error()),
+        NoContainer::IsNamed => {
+            batch.warn(&format!("{}: {WHAT}", crate::shown::shown(&input.to_string_lossy())), Some(HINT));
+        }
+    }
+}
+
 fn feed_one(input: &Path, selection: &Selection, visitor: &mut Containers<'_>) -> Result<(), CliError> {
     let cannot = |error: std::io::Error| CliError::system(Class::Input, "cannot be opened", &error);
     let stat = rustix::fs::stat(input).map_err(|error| cannot(error.into()))?;
     if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-        Walk::run(Folder::open(input).map_err(cannot)?, None, selection, visitor);
+        Walk::run(Arc::new(Folder::open(input).map_err(cannot)?), None, selection, visitor);
         return Ok(());
     }
     // What is named is meant, whatever it is called.
     let name = input.file_name().ok_or_else(|| CliError::new(Class::Input, "is no file"))?.to_owned();
     let folder = Arc::new(Folder::open(directory_of(input)).map_err(cannot)?);
+    visitor.has_any = true;
     visitor.queue.put(Found { folder, name, kind: FileType::RegularFile, links: Links::Followed });
     Ok(())
 }
@@ -67,6 +94,10 @@ struct Containers<'a> {
     queue: &'a Queue<Found>,
     /// The random share of them that is meant.
     sample: Option<Share>,
+    /// Whether there was one, drawn or not.
+    has_any: bool,
+    /// Whether a part of the tree could not be read.
+    has_failed: bool,
 }
 
 impl Visitor for Containers<'_> {
@@ -80,6 +111,7 @@ impl Visitor for Containers<'_> {
         if found.kind != FileType::RegularFile || renamed(&found.name, Direction::Decrypt).is_none() {
             return;
         }
+        self.has_any = true;
         match self.sample.map_or(Ok(true), Share::draws) {
             Ok(true) => self.queue.put(found),
             Ok(false) => {}
@@ -92,6 +124,7 @@ impl Visitor for Containers<'_> {
     }
 
     fn fail(&mut self, error: CliError) {
+        self.has_failed = true;
         self.batch.fail(&error);
     }
 

@@ -39,7 +39,7 @@ impl OutputFolder {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = openat(CWD, path, flags, Mode::empty());
-        let fd = opened.map_err(|error| not_a_directory(path, error))?;
+        let fd = opened.map_err(|error| no_output(path, error))?;
         Ok(Self { fd: Arc::new(fd), path: path.to_owned(), attributes, late, above: None })
     }
 
@@ -112,6 +112,19 @@ pub(super) fn open_beneath(root: &OwnedFd, path: &Path) -> rustix::io::Result<Ow
     match opened {
         Some(opened) => Ok(opened),
         None => openat(root, ".", flags, Mode::empty()),
+    }
+}
+
+/// Why what was named as the output cannot be it.
+fn no_output(path: &Path, error: Errno) -> CliError {
+    match error {
+        Errno::NOTDIR => CliError::new(Class::Output, "is to be a directory, and is something else")
+            .file(path)
+            .hint("a tree goes into a directory: name one with -o DIR, which is made if it is missing"),
+        Errno::NOENT | Errno::LOOP => CliError::new(Class::Output, "is a link that leads to no directory")
+            .file(path)
+            .hint("make the directory that it is to lead to, or name another one with -o DIR"),
+        error => cannot_write(path, error.into()),
     }
 }
 

@@ -69,9 +69,10 @@ impl Selection {
         Self { sample, ..self }
     }
 
-    /// The same, with links that are links.
-    pub(super) fn with_links_kept(&self) -> Self {
-        Self { links: Links::Kept, ..self.clone() }
+    /// Everything, with links that are links.
+    pub(super) fn everything() -> Self {
+        let none = Patterns { of_all: GlobSet::empty(), of_directories: GlobSet::empty() };
+        Self { exclude: Arc::new(none), include: None, links: Links::Kept, sample: None, list: None }
     }
 
     /// Whether names are looked at at all: where they are not, they need not be put together.
@@ -135,9 +136,7 @@ impl Patterns {
     fn new(patterns: &[String]) -> Result<Self, CliError> {
         let (mut of_all, mut of_directories) = (GlobSetBuilder::new(), GlobSetBuilder::new());
         for pattern in patterns {
-            let body = pattern.trim_end_matches('/');
-            let anchored = body.contains('/');
-            let body = body.trim_start_matches('/');
+            let (anchored, body) = below_input(pattern)?;
             let text = if anchored { body.to_owned() } else { format!("**/{body}") };
             let mut builder = GlobBuilder::new(&text);
             let glob = builder.literal_separator(true).backslash_escape(true).build().map_err(|error| {
@@ -145,9 +144,6 @@ impl Patterns {
                     "* and ? stand for parts of a name, ** for any directories, [ ] for a choice; \\ takes that away",
                 )
             })?;
-            if body.is_empty() {
-                return Err(CliError::usage("a pattern is empty"));
-            }
             (if pattern.ends_with('/') { &mut of_directories } else { &mut of_all }).add(glob);
         }
         let build = |builder: GlobSetBuilder| {
@@ -169,6 +165,24 @@ impl Patterns {
     }
 }
 
+/// Whether a pattern is of the whole path below the input, and what is to match. `./x` is of the path `x`.
+fn below_input(pattern: &str) -> Result<(bool, &str), CliError> {
+    let body = pattern.trim_end_matches('/');
+    let anchored = body.contains('/');
+    let mut body = body.trim_start_matches('/');
+    while let Some(rest) = body.strip_prefix("./") {
+        body = rest.trim_start_matches('/');
+    }
+    if body.is_empty() {
+        return Err(CliError::usage("a pattern is empty"));
+    }
+    if body.split('/').any(|name| name == "." || name == "..") {
+        let message = format!("the pattern {:?} is of nothing: no name is . or ..", shown(pattern));
+        return Err(CliError::usage(message).hint("patterns are of names below INPUT, and of whole paths from there"));
+    }
+    Ok((anchored, body))
+}
+
 /// Whether this is the name of something that an interrupted run has left.
 pub(super) fn is_temporary(name: &OsStr) -> bool {
     name.as_bytes().starts_with(crate::atomic::PREFIX.as_bytes())
@@ -184,8 +198,8 @@ mod tests {
 
     #[test]
     fn a_pattern_without_a_slash_is_of_a_name_at_any_depth() {
-        let exclude = patterns(&["*.o", "cache"]);
-        for path in ["a.o", "d/e/a.o", "a.o.wax", "cache", "d/cache"] {
+        let exclude = patterns(&["*.o", "cache", "{one,two}.t"]);
+        for path in ["one.t", "d/two.t", "a.o", "d/e/a.o", "a.o.wax", "cache", "d/cache"] {
             assert!(exclude.matches(Path::new(path), false), "{path}");
         }
         for path in ["a.oo", "cached", "cache/x"] {
@@ -195,11 +209,11 @@ mod tests {
 
     #[test]
     fn a_pattern_with_a_slash_is_of_the_whole_path() {
-        let exclude = patterns(&["/top", "d/*.o", "x/**"]);
-        for path in ["top", "top.wax", "d/a.o", "x/y", "x/y/z"] {
+        let exclude = patterns(&["/top", "d/*.o", "x/**", "./here", "./././/y/z"]);
+        for path in ["top", "top.wax", "d/a.o", "x/y", "x/y/z", "here", "y/z"] {
             assert!(exclude.matches(Path::new(path), false), "{path}");
         }
-        for path in ["d/top", "d/e/a.o", "e/d/a.o", "x"] {
+        for path in ["d/top", "d/e/a.o", "e/d/a.o", "x", "d/here", "z"] {
             assert!(!exclude.matches(Path::new(path), false), "{path}");
         }
     }
@@ -215,7 +229,7 @@ mod tests {
     fn names_that_are_no_text_are_matched_and_bad_patterns_refused() {
         let exclude = patterns(&["*.log"]);
         assert!(exclude.matches(Path::new(OsStr::from_bytes(b"d\xff/\xfe.log")), false));
-        for bad in ["[", "/", "a{"] {
+        for bad in ["[", "/", "a{", ".", "..", "./", "../a", "a/./b", "a/.."] {
             assert!(Patterns::new(&[bad.to_owned()]).is_err(), "{bad}");
         }
     }

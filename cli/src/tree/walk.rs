@@ -64,10 +64,10 @@ struct Level {
 
 impl<'a, V: Visitor> Walk<'a, V> {
     /// Goes through everything that is meant below `root`.
-    pub(crate) fn run(root: Folder, name: Option<&OsStr>, selection: &'a Selection, visitor: &'a mut V) {
+    pub(crate) fn run(root: Arc<Folder>, name: Option<&OsStr>, selection: &'a Selection, visitor: &'a mut V) {
         let mut walk = Self { selection, visitor, levels: Vec::new(), below: PathBuf::new() };
         let is_meant = !selection.has_list() && selection.includes(Path::new(""), true);
-        if walk.begin(Arc::new(root), name, is_meant) == Enter::No {
+        if walk.begin(root, name, is_meant) == Enter::No {
             return;
         }
         if selection.has_list() {

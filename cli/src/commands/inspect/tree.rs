@@ -15,7 +15,7 @@ use crate::input::InputName;
 use crate::output::Console;
 use crate::report::FailureLog;
 use crate::shown::shown;
-use crate::tree::{Selection, each_container};
+use crate::tree::{NoContainer, Selection, each_container};
 
 /// How many files each key opens, by the service and the ARN that the files claim.
 type Keys = BTreeMap<(&'static str, String), u64>;
@@ -25,16 +25,17 @@ pub(super) fn run(args: &Inspect, selection: &Selection, console: &Console) -> R
     let log = args.many.report.as_deref().map(FailureLog::create).transpose()?;
     let batch = Batch::new(console, Durability::Unsynced, "inspected", Telling::Always).with_log(log.as_ref());
     let keys = Mutex::new(Keys::new());
-    let inspected = each_container(&args.files, selection, &batch, jobs(&args.many, 1), |found| {
-        let cannot = |error| CliError::system(Class::Input, "cannot be opened", &error);
-        let claims = Claims::of(&InputName::File(found.path()), found.open().map_err(cannot)?)?;
-        if args.keys {
-            count(&mut keys.lock().unwrap_or_else(PoisonError::into_inner), &claims);
-        } else {
-            console.result(|| format!("{}\n", claims.text(false)), || claims.json()).map_err(CliError::fatal)?;
-        }
-        Ok(Outcome::Told(claims.plaintext_bytes().unwrap_or(0)))
-    });
+    let inspected =
+        each_container(&args.files, selection, &batch, jobs(&args.many, 1), NoContainer::IsNamed, |found| {
+            let cannot = |error| CliError::system(Class::Input, "cannot be opened", &error);
+            let claims = Claims::of(&InputName::File(found.path()), found.open().map_err(cannot)?)?;
+            if args.keys {
+                count(&mut keys.lock().unwrap_or_else(PoisonError::into_inner), &claims);
+            } else {
+                console.result(|| format!("{}\n", claims.text(false)), || claims.json()).map_err(CliError::fatal)?;
+            }
+            Ok(Outcome::Told(claims.plaintext_bytes().unwrap_or(0)))
+        });
     for ((provider, arn), files) in keys.into_inner().unwrap_or_else(PoisonError::into_inner) {
         console.result(
             || format!("{files} {provider} {}", shown(&arn)),

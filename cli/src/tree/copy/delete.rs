@@ -1,10 +1,13 @@
 //! `--delete`: containers, links and directories whose source is gone are removed.
 //!
-//! It comes after everything else, and only after a complete listing of the source. Each name in the output is looked up in
-//! the source once more. What is none of ours is not touched: files that are no containers, and whatever no pattern means.
+//! It comes after everything else, and only if nothing has failed. What goes is what the walk through the source has not seen,
+//! and what the source, looked at once more, does not have now either: what vanishes while the command runs, as all of a file
+//! system that is unmounted does, keeps its containers. Source and output are the directories that were opened at the
+//! beginning, whatever stands at their paths by now. What is none of ours is not touched: files that are no containers, and
+//! whatever no pattern means. Patterns are of the names that the source has.
 
-use std::ffi::OsStr;
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, FileType, statat, unlinkat};
@@ -12,6 +15,7 @@ use rustix::io::Errno;
 use waxseal_container::{MAGIC, ReadAt as _};
 
 use super::Attributes;
+use super::seen::{Place, Seen};
 use crate::batch::Batch;
 use crate::error::{Class, CliError};
 use crate::input::Links;
@@ -20,21 +24,36 @@ use crate::tree::folder::{Folder, Found};
 use crate::tree::selection::Selection;
 use crate::tree::walk::{Enter, Visitor, Walk};
 
-/// Removes from the copy `output` of `source` what the source does not have any more.
-pub(super) fn delete(source: Arc<Folder>, output: Folder, selection: &Selection, batch: &Batch<'_>) {
-    let mut deleting = Deleting { batch, links: selection.links, top: Some(source), levels: Vec::new() };
+/// A directory that was copied, and its copy.
+#[derive(Debug)]
+pub(super) struct Copied {
+    /// The directory, as it was opened for copying it.
+    pub(super) source: Arc<Folder>,
+    /// The name of its copy in the output; none if that is the output itself.
+    pub(super) name: Option<OsString>,
+    /// Its copy.
+    pub(super) output: Folder,
+}
+
+/// Removes from a copy what its source does not have any more.
+pub(super) fn delete(copied: Copied, seen: &Seen, selection: &Selection, batch: &Batch<'_>) {
+    let Copied { source, name, output } = copied;
+    let (levels, below) = (Vec::new(), PathBuf::new());
+    let mut deleting = Deleting { batch, selection, seen, top: Some(source), levels, below };
     // Links in the output are links, whatever is done with those of the source.
-    let in_output = selection.with_links_kept();
-    Walk::run(output, None, &in_output, &mut deleting);
+    Walk::run(Arc::new(output), name.as_deref(), &Selection::everything(), &mut deleting);
 }
 
 /// The visitor of what was copied.
 struct Deleting<'a> {
     batch: &'a Batch<'a>,
-    /// What is done with links of the source.
-    links: Links,
+    /// What of the source is meant.
+    selection: &'a Selection,
+    seen: &'a Seen,
     top: Option<Arc<Folder>>,
     levels: Vec<Level>,
+    /// The path, below the input, of the directory that the walk is in.
+    below: PathBuf,
 }
 
 /// A directory of the output.
@@ -42,16 +61,17 @@ struct Level {
     output: Arc<Folder>,
     /// Its source; none if that is gone.
     source: Option<Arc<Folder>>,
+    place: Place,
     /// Whether something was removed from it.
     changed: bool,
     is_meant: bool,
 }
 
 impl Deleting<'_> {
-    /// What the source has of a name; none if it has nothing.
+    /// What the source has of a name now; none if it has nothing.
     fn kind_in_source(&self, name: &OsStr) -> Result<Option<FileType>, CliError> {
         let Some(source) = self.levels.last().and_then(|level| level.source.as_ref()) else { return Ok(None) };
-        let flags = if self.links == Links::Kept { AtFlags::SYMLINK_NOFOLLOW } else { AtFlags::empty() };
+        let flags = if self.selection.links == Links::Kept { AtFlags::SYMLINK_NOFOLLOW } else { AtFlags::empty() };
         match statat(&**source, name, flags) {
             Ok(stat) => Ok(Some(FileType::from_raw_mode(stat.st_mode))),
             Err(Errno::NOENT) => Ok(None),
@@ -61,16 +81,34 @@ impl Deleting<'_> {
         }
     }
 
-    fn is_gone(&self, found: &Found) -> Result<bool, CliError> {
-        match found.kind {
-            FileType::RegularFile => {
-                let Some(plain) = renamed(&found.name, Direction::Decrypt) else { return Ok(false) };
-                let has_file = self.kind_in_source(&plain)? == Some(FileType::RegularFile);
-                Ok(!has_file && is_container(found))
-            }
-            FileType::Symlink => Ok(self.kind_in_source(&found.name)? != Some(FileType::Symlink)),
-            _ => Ok(false),
+    /// The directory of the source that a directory in the output is of; none if it is gone.
+    fn source_of(&self, name: &OsStr) -> Result<Option<Arc<Folder>>, CliError> {
+        if self.kind_in_source(name)? != Some(FileType::Directory) {
+            return Ok(None);
         }
+        let Some(above) = self.levels.last().and_then(|level| level.source.as_ref()) else { return Ok(None) };
+        match above.enter(name, self.selection.links) {
+            Ok(source) => Ok(Some(Arc::new(source))),
+            Err(error) => Err(CliError::system(Class::Input, "cannot be opened", &error).file(&above.path.join(name))),
+        }
+    }
+
+    fn is_gone(&self, found: &Found) -> Result<bool, CliError> {
+        let Some(level) = self.levels.last() else { return Ok(false) };
+        let name = match found.kind {
+            FileType::RegularFile => renamed(&found.name, Direction::Decrypt),
+            FileType::Symlink => Some(found.name.clone()),
+            _ => None,
+        };
+        let Some(name) = name else { return Ok(false) };
+        let path = self.below.join(&name);
+        let is_meant = level.is_meant || self.selection.includes(&path, false);
+        let place = self.seen.place(Some(level.place), Some(&name));
+        if self.selection.excludes(&path, false) || !is_meant || self.seen.has(place, found.kind) {
+            return Ok(false);
+        }
+        let is_gone = self.kind_in_source(&name)? != Some(found.kind);
+        Ok(is_gone && (found.kind == FileType::Symlink || is_container(found)))
     }
 
     fn remove(&mut self, folder: &Folder, name: &OsStr, flags: AtFlags) {
@@ -94,44 +132,42 @@ impl Deleting<'_> {
 }
 
 impl Visitor for Deleting<'_> {
-    fn enter(&mut self, folder: &Arc<Folder>, name: Option<&OsStr>, is_meant: bool) -> Enter {
-        let source = match name {
-            None => self.top.take(),
-            Some(name) => match self.kind_in_source(name) {
-                Ok(Some(FileType::Directory)) => {
-                    let above = self.levels.last().and_then(|level| level.source.as_ref());
-                    match above.map(|above| above.enter(name, self.links)).transpose() {
-                        Ok(source) => source.map(Arc::new),
-                        Err(error) => {
-                            let error = CliError::system(Class::Input, "cannot be opened", &error);
-                            self.batch.fail(&error.file(&folder.path));
-                            return Enter::No;
-                        }
-                    }
-                }
-                Ok(_) => None,
-                Err(error) => {
-                    self.batch.fail(&error);
+    fn enter(&mut self, folder: &Arc<Folder>, name: Option<&OsStr>, _is_meant: bool) -> Enter {
+        let place = self.seen.place(self.levels.last().map(|level| level.place), name);
+        let (source, is_meant) = match (self.levels.last(), name) {
+            (Some(level), Some(name)) => {
+                let path = self.below.join(name);
+                if self.selection.excludes(&path, true) {
                     return Enter::No;
                 }
-            },
+                let is_meant = level.is_meant || self.selection.includes(&path, true);
+                match self.source_of(name) {
+                    Ok(source) => {
+                        self.below = path;
+                        (source, is_meant)
+                    }
+                    Err(error) => {
+                        self.batch.fail(&error);
+                        return Enter::No;
+                    }
+                }
+            }
+            _ => (self.top.take(), self.selection.includes(Path::new(""), true)),
         };
-        self.levels.push(Level { output: Arc::clone(folder), source, changed: false, is_meant });
+        self.levels.push(Level { output: Arc::clone(folder), source, place, changed: false, is_meant });
         Enter::Yes
     }
 
     fn leave(&mut self) {
         let Some(level) = self.levels.pop() else { return };
-        match (&level.source, level.output.above()) {
-            (Some(source), _) if level.changed => {
+        self.below.pop();
+        let is_gone = level.source.is_none() && !self.seen.has(level.place, FileType::Directory);
+        match level.output.above().zip(level.output.path.file_name()) {
+            Some((above, name)) if is_gone && level.is_meant => self.remove(above, name, AtFlags::REMOVEDIR),
+            _ if level.changed => {
                 // Removing has changed its time.
-                if let Err(error) = Attributes::all_of(&source.stat).give_to(&*level.output, None) {
+                if let Err(error) = Attributes::all_of(&level.output.stat).give_to(&*level.output, None) {
                     self.batch.fail(&crate::atomic::cannot_write(&level.output.path, error.into()));
-                }
-            }
-            (None, Some(above)) if level.is_meant => {
-                if let Some(name) = level.output.path.file_name() {
-                    self.remove(above, name, AtFlags::REMOVEDIR);
                 }
             }
             _ => {}

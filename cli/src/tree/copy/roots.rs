@@ -22,7 +22,7 @@ pub(super) struct Roots {
 #[derive(Debug)]
 pub(super) enum Root {
     /// A directory, and the name that it gets in the output; none if its content goes straight into that.
-    Folder { folder: Folder, name: Option<OsString> },
+    Folder { folder: Arc<Folder>, name: Option<OsString> },
     /// Something else.
     File(Found),
 }
@@ -55,10 +55,10 @@ impl Roots {
         self.all.iter().filter_map(folder).collect()
     }
 
-    /// The directories, and the names of their copies.
-    pub(super) fn copies(&self) -> Vec<(PathBuf, Option<OsString>)> {
+    /// The open directories, and the names of their copies.
+    pub(super) fn copies(&self) -> Vec<(Arc<Folder>, Option<OsString>)> {
         let folder = |root: &Root| match root {
-            Root::Folder { folder, name } => Some((folder.path.clone(), name.clone())),
+            Root::Folder { folder, name } => Some((Arc::clone(folder), name.clone())),
             Root::File(_) => None,
         };
         self.all.iter().filter_map(folder).collect()
@@ -118,7 +118,7 @@ impl Root {
         };
         if kind == FileType::Directory {
             let name = if single { None } else { Some(name()?) };
-            return Ok(Self::Folder { folder: Folder::open(path).map_err(cannot)?, name });
+            return Ok(Self::Folder { folder: Arc::new(Folder::open(path).map_err(cannot)?), name });
         }
         let parent: PathBuf = directory_of(path).to_owned();
         let folder = Arc::new(Folder::open(&parent).map_err(cannot)?);

@@ -1,6 +1,6 @@
 //! What a copy does with what the walk finds: directories are made, files and links are handed on, the rest is named.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rustix::fs::FileType;
 
 use super::entry::Entry;
+use super::seen::{Place, Seen};
 use super::{Attributes, CopyPlan};
 use crate::batch::{Batch, Queue};
 use crate::error::{Class, CliError};
@@ -27,13 +28,22 @@ pub(super) struct Copying<'a> {
     levels: Vec<Level>,
     /// The directories that are inputs; none of them may turn up in the output.
     inputs: Vec<Identity>,
-    /// Whether all of the tree was listed.
-    is_complete: &'a Cell<bool>,
+    found: &'a Finding,
     is_empty: bool,
+}
+
+/// What the walks through all inputs come to.
+#[derive(Debug, Default)]
+pub(super) struct Finding {
+    /// Whether there is an input without any file.
+    pub(super) has_empty_input: Cell<bool>,
+    /// What was found, if outputs are to be removed.
+    pub(super) seen: RefCell<Seen>,
 }
 
 /// A directory that the walk is in, and its copy.
 struct Level {
+    place: Place,
     /// None goes straight into what is above.
     name: Option<OsString>,
     attributes: Attributes,
@@ -56,9 +66,9 @@ impl<'a> Copying<'a> {
         queue: &'a Queue<Entry>,
         top: Arc<OutputFolder>,
         inputs: Vec<Identity>,
-        is_complete: &'a Cell<bool>,
+        found: &'a Finding,
     ) -> Self {
-        Self { plan, batch, queue, top, levels: Vec::new(), inputs, is_complete, is_empty: true }
+        Self { plan, batch, queue, top, levels: Vec::new(), inputs, found, is_empty: true }
     }
 
     /// Copies an input that is no directory.
@@ -71,7 +81,7 @@ impl<'a> Copying<'a> {
         match found.kind {
             FileType::RegularFile => match (self.plan.direction, renamed(&found.name, self.plan.direction)) {
                 (Direction::Decrypt, None) => {
-                    self.batch.leave_out(&found.path(), "it is no container: its name does not end in .wax");
+                    self.batch.leave_out(&found.path(), "it is no container: its name is not NAME.wax");
                 }
                 _ => self.queue.put(Entry { found, into }),
             },
@@ -82,6 +92,16 @@ impl<'a> Copying<'a> {
             },
             kind => self.batch.leave_out(&found.path(), kind_of(kind)),
         }
+    }
+
+    /// Keeps in mind what was found in the directory that the walk is in, or as an input.
+    fn see(&self, name: Option<&OsStr>, kind: FileType) -> Place {
+        let mut seen = self.found.seen.borrow_mut();
+        let place = seen.place(self.levels.last().map(|level| level.place), name);
+        if self.plan.removed.outputs {
+            seen.add(place, kind);
+        }
+        place
     }
 
     /// Something that is no file keeps its name, which may be that of a file's copy. Encrypting, that is an error; a
@@ -138,7 +158,6 @@ impl<'a> Copying<'a> {
                         }
                         Err(error) => {
                             level.output = Made::Never;
-                            self.is_complete.set(false);
                             self.batch.fail(&error);
                             return None;
                         }
@@ -153,6 +172,7 @@ impl<'a> Copying<'a> {
 
 impl Visitor for Copying<'_> {
     fn enter(&mut self, folder: &Arc<Folder>, name: Option<&OsStr>, is_meant: bool) -> Enter {
+        let place = self.see(name, FileType::Directory);
         if let (Some(name), Some(parent)) = (name, folder.above()) {
             match self.conflict(parent, name) {
                 Ok(false) => {}
@@ -165,7 +185,7 @@ impl Visitor for Copying<'_> {
         }
         self.is_empty |= self.levels.is_empty();
         let attributes = Attributes::all_of(&folder.stat);
-        self.levels.push(Level { name: name.map(ToOwned::to_owned), attributes, output: Made::NotYet });
+        self.levels.push(Level { place, name: name.map(ToOwned::to_owned), attributes, output: Made::NotYet });
         if is_meant && self.made().is_none() {
             self.levels.pop();
             return Enter::No;
@@ -177,12 +197,13 @@ impl Visitor for Copying<'_> {
         self.levels.pop();
         // An input without any file may be one that is not mounted now.
         if self.levels.is_empty() && self.is_empty {
-            self.is_complete.set(false);
+            self.found.has_empty_input.set(true);
         }
     }
 
     fn found(&mut self, found: Found) {
         self.is_empty = false;
+        self.see(Some(&found.name), found.kind);
         if let Some(into) = self.made() {
             self.hand_on(found, into);
         }
@@ -193,7 +214,6 @@ impl Visitor for Copying<'_> {
     }
 
     fn fail(&mut self, error: CliError) {
-        self.is_complete.set(false);
         self.batch.fail(&error);
     }
 
