@@ -1,6 +1,8 @@
 //! Several inputs: names, directories, errors in between, the summary.
 
-use std::fs;
+use std::fs::{self, File};
+use std::process::Command;
+use std::time::Duration;
 
 use crate::support::{World, noise};
 
@@ -86,4 +88,57 @@ fn a_data_key_is_asked_for_once_for_inputs_that_share_it() {
     assert!(run.stderr.contains("data keys: 2 decrypted by the key service, 2 taken from memory"), "{run:?}");
     let run = world.run([&["verify", "--json"], &again[..]].concat()).succeeds();
     assert!(run.stderr.contains("\"data_keys\":{\"decrypted\":2,\"recalled\":2}"), "{run:?}");
+}
+
+#[test]
+fn a_report_takes_the_place_of_nothing_but_a_report() {
+    let world = World::with_store();
+    fs::create_dir(world.path("src")).unwrap();
+    world.write("src/f", "a source");
+    world.run(["encrypt", "src/f", "-o", "q.wax"]).succeeds_silently();
+    let container = world.read("q.wax");
+    let refused = "is there already, and is no report of an earlier run";
+    world.run(["verify", "--report", "q.wax", "q.wax"]).fails_with(4).says(refused);
+    assert!(world.read("q.wax") == container);
+    world.run(["encrypt", "-r", "--report", "src/f", "src", "-o", "vault"]).fails_with(4).says(refused);
+    assert_eq!(world.read("src/f"), b"a source");
+    world.write("json", "{\"v\":1,\"status\":\"theirs\"}\n");
+    std::os::unix::fs::symlink("empty", world.path("link")).unwrap();
+    world.write("empty", "");
+    for name in ["json", "link", "src", "/dev/null"] {
+        world.run(["verify", "--report", name, "q.wax"]).fails_with(4).says(refused);
+    }
+    assert_eq!(world.read("json"), b"{\"v\":1,\"status\":\"theirs\"}\n");
+    // An earlier report is replaced, be its first line that of a failure or the summary; and so is an empty file.
+    for report in ["empty", "new"] {
+        world.run(["verify", "--report", report, "missing.wax"]).fails_with(3);
+        assert_eq!(crate::support::json_lines(&String::from_utf8(world.read(report)).unwrap()).len(), 2);
+        for _ in 0..2 {
+            world.run(["verify", "--report", report, "q.wax"]).succeeds();
+            assert_eq!(crate::support::json_lines(&String::from_utf8(world.read(report)).unwrap()).len(), 1);
+        }
+    }
+}
+
+#[test]
+fn what_is_done_has_its_name_while_the_rest_takes_its_time() {
+    let world = World::with_store();
+    fs::create_dir(world.path("vault")).unwrap();
+    world.write("a", "done");
+    for name in ["slow", "slower"] {
+        assert!(Command::new("mkfifo").arg(world.path(name)).status().unwrap().success());
+    }
+    let mut child = world.command(["encrypt", "-q", "-j", "1", "-o", "vault", "a", "slow", "slower"]).spawn().unwrap();
+    // Whoever opens a pipe for writing waits until it is read, and the first file is done by then.
+    let slow = File::options().write(true).open(world.path("slow")).unwrap();
+    // A group of outputs is named when its first one is five seconds old.
+    std::thread::sleep(Duration::from_secs(6));
+    drop(slow);
+    let _slower = File::options().write(true).open(world.path("slower")).unwrap();
+    assert!(child.try_wait().unwrap().is_none());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for (container, content) in [("vault/a.wax", "done"), ("vault/slow.wax", "")] {
+        assert_eq!(world.run(["cat", container]).succeeds_silently().text(), content);
+    }
 }

@@ -21,6 +21,9 @@ use crate::place::{FileTarget, Replace, Spot};
 /// How the names of temporary files begin.
 pub(crate) const PREFIX: &str = ".waxseal-tmp-";
 
+/// How they begin where that is refused: a mount hides the names above, and makes nothing of such a name.
+pub(crate) const PREFIX_IN_MOUNT: &str = ".waxseal-part-";
+
 /// How an output is called while it is under construction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Naming {

@@ -15,6 +15,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use waxseal_envelope::{CacheCounts, DataKeyCache};
@@ -35,6 +36,9 @@ use crate::report::{FailureLog, FileReport};
 const GROUP_FILES: usize = 1024;
 /// A group is synced and named when its outputs have this many bytes, so that an interrupt costs little work.
 const GROUP_BYTES: u64 = 1 << 30;
+
+/// A group is synced and named, with the next output, when its first one is this old: an interrupted run keeps what it did.
+const GROUP_AGE: Duration = Duration::from_secs(5);
 
 /// From this many inputs on it takes long enough to show how far it is.
 const DRAWN_FILES: usize = 64;
@@ -77,13 +81,15 @@ pub(crate) struct Batch<'a> {
 struct Group {
     outputs: Vec<(Temporary, FileReport, Then)>,
     bytes: u64,
+    /// When the first output came.
+    since: Option<Instant>,
 }
 
 impl Group {
     /// Makes an empty group. It does not grow while threads share it: what one of them has allocated and another one
     /// reallocates makes both wait for each other in the allocator, long afterwards.
     fn with_room(outputs: usize) -> Self {
-        Self { outputs: Vec::with_capacity(outputs), bytes: 0 }
+        Self { outputs: Vec::with_capacity(outputs), bytes: 0, since: None }
     }
 }
 
@@ -208,6 +214,26 @@ impl<'a> Batch<'a> {
         self.console.warning(&format!("{path}: left out: {why}"), None);
     }
 
+    /// Counts something that an interrupted run has left; all of it is told at the end, at once.
+    pub(crate) fn leave_temporary(&self, path: &Path) {
+        self.tally.left_out.fetch_add(1, Ordering::Relaxed);
+        self.tally.leave_temporary(path);
+    }
+
+    fn tell_temporaries(&self) {
+        let Some((first, count)) = self.tally.temporaries() else { return };
+        let first = crate::shown::shown(&first.to_string_lossy());
+        let text = match count {
+            1 => format!("{first}: left out: an interrupted run has left it, and nothing uses it any more"),
+            _ => format!(
+                "{first} and {} more: left out: interrupted runs have left them, and nothing uses them",
+                count - 1
+            ),
+        };
+        let hint = "when no run is at work there: find DIR -name '.waxseal-tmp-*' -delete";
+        self.console.warning(&text, Some(hint));
+    }
+
     fn tell_late(&self) {
         for error in self.late.take() {
             self.fail(&error);
@@ -287,7 +313,8 @@ impl<'a> Batch<'a> {
                 let mut group = self.group();
                 group.bytes = group.bytes.saturating_add(report.plaintext_bytes);
                 group.outputs.push((temporary, report, then));
-                let full = group.outputs.len() >= self.group_files || group.bytes >= GROUP_BYTES;
+                let is_old = group.since.get_or_insert_with(Instant::now).elapsed() >= GROUP_AGE;
+                let full = group.outputs.len() >= self.group_files || group.bytes >= GROUP_BYTES || is_old;
                 full.then(|| std::mem::replace(&mut *group, Group::with_room(self.group_files)))
             }
             Outcome::Linked => return self.count(&self.tally.links),
@@ -355,6 +382,7 @@ impl<'a> Batch<'a> {
     /// Prints the summary and gives the result of the whole.
     fn conclude(&self) -> Result<(), CliError> {
         self.console.stop_drawing();
+        self.tell_temporaries();
         if let Some(error) = self.tally.failure_of_all() {
             return Err(error);
         }

@@ -1,15 +1,20 @@
 //! What is said about one file that was worked on.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use serde_json::{Map, Value, json};
 use waxseal_key_service::EncryptionContext;
 
 use crate::atomic::cannot_write;
-use crate::error::CliError;
+use crate::error::{Class, CliError};
 use crate::shown::shown;
+
+/// The longest first line of a report that is looked at, in bytes.
+const MAX_FIRST_LINE: u64 = 1 << 20;
 
 /// A file to which every failure of a run is written, and at the end its summary: without that line the run did not end.
 #[derive(Debug)]
@@ -19,10 +24,28 @@ pub(crate) struct FailureLog {
 }
 
 impl FailureLog {
-    /// Makes the file, or empties it.
+    /// Makes the file, or empties that of an earlier run. Nothing else is touched: whoever gets the words of a command
+    /// line into a wrong order loses no file by it.
     pub(crate) fn create(path: &Path) -> Result<Self, CliError> {
-        let file = File::options().append(true).create(true).open(path).and_then(|file| file.set_len(0).map(|()| file));
-        let file = file.map_err(|error| cannot_write(path, error))?;
+        let cannot = |error: Errno| cannot_write(path, error.into());
+        let flags =
+            OFlags::RDWR | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let open = |more| rustix::fs::open(path, flags | more, Mode::from_raw_mode(0o666)).map(File::from);
+        let file = match open(OFlags::CREATE | OFlags::EXCL) {
+            Ok(file) => file,
+            Err(Errno::EXIST) => match open(OFlags::empty()) {
+                Ok(file) => {
+                    if !is_replaceable(&file).map_err(|error| cannot_write(path, error))? {
+                        return Err(no_report(path));
+                    }
+                    file.set_len(0).map_err(|error| cannot_write(path, error))?;
+                    file
+                }
+                Err(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => return Err(no_report(path)),
+                Err(error) => return Err(cannot(error)),
+            },
+            Err(error) => return Err(cannot(error)),
+        };
         Ok(Self { file, path: path.to_owned() })
     }
 
@@ -31,6 +54,25 @@ impl FailureLog {
         let line = format!("{object}\n");
         (&self.file).write_all(line.as_bytes()).map_err(|error| cannot_write(&self.path, error).fatal())
     }
+}
+
+/// Whether a file may be emptied for a report: a regular file that has nothing in it, or an earlier report, which begins with
+/// an object of ours.
+fn is_replaceable(file: &File) -> io::Result<bool> {
+    if !file.metadata()?.is_file() {
+        return Ok(false);
+    }
+    let mut line = Vec::new();
+    BufReader::new(file).take(MAX_FIRST_LINE).read_until(b'\n', &mut line)?;
+    let is_ours = |object: Value| object["v"] == 1 && (object["status"] == "error" || object["status"] == "summary");
+    Ok(line.is_empty() || serde_json::from_slice(&line).is_ok_and(is_ours))
+}
+
+/// The error of a report that would take the place of something else.
+fn no_report(path: &Path) -> CliError {
+    CliError::new(Class::Output, "is there already, and is no report of an earlier run")
+        .file(path)
+        .hint("name a new file with --report FILE, or remove this one")
 }
 
 /// The facts of a success.

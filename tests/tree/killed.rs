@@ -93,3 +93,19 @@ fn files_that_vanish_or_change_fail_and_the_others_go_on() {
     world.run(["decrypt", "-q", "-r", "vault", "-o", "back"]).succeeds_silently();
     assert_same(&world.path("src"), &world.path("back"));
 }
+
+#[test]
+fn what_kills_have_left_is_named_once() {
+    let world = World::with_store();
+    fs::create_dir(world.path("src")).unwrap();
+    world.write("src/f", "x");
+    world.run(["encrypt", "-q", "-r", "src", "-o", "vault"]).succeeds_silently();
+    for number in 0..7 {
+        world.write(&format!("vault/.waxseal-tmp-0123456789abcdef-{number}"), "half");
+    }
+    for arguments in [&["verify", "-r", "vault"][..], &["decrypt", "-r", "vault", "-o", "back"]] {
+        let run = world.run(arguments).succeeds();
+        assert_eq!(run.stderr.matches("warning: ").count(), 1, "{}", run.stderr);
+        run.says(" and 6 more: left out: interrupted runs have left them").says(", 7 left out");
+    }
+}

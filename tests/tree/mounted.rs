@@ -45,3 +45,22 @@ fn regression_a_source_in_a_mount_is_not_removed_with_the_container_that_was_mad
     let container = format!("{VAULT}/f.wax");
     assert_eq!(world.run(["cat", &container]).succeeds_silently().text(), "data");
 }
+
+#[test]
+fn files_and_trees_are_decrypted_and_encrypted_into_a_mount() {
+    let Some(world) = mountable() else { return };
+    make(&world);
+    world.run(["encrypt", "-q", "-r", "src", "-o", "containers"]).succeeds_silently();
+    let mounted = Mounted::new(&world, &[]);
+    world.run(["decrypt", "-q", "-r", "containers", "-o", CLEAR]).succeeds_silently();
+    assert_same(&world.path("src"), &mounted.root());
+    world.run(["decrypt", "-q", "-f", "containers/a/chunk.wax", "-o", "clear/one"]).succeeds_silently();
+    assert_eq!(world.read("clear/one"), world.read("src/a/chunk"));
+    world.run(["encrypt", "-q", "src/one", "-o", "clear/twice.wax"]).succeeds_silently();
+    world.run(["encrypt", "-q", "-r", "src/a", "-o", "clear/twice"]).succeeds_silently();
+    world.run(["verify", "-q", "-r", CLEAR, "--include", "twice*"]).succeeds_silently();
+    let found = std::process::Command::new("find").arg(world.dir()).args(["-name", ".waxseal-*"]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "");
+    mounted.unmount();
+    world.run(["verify", "-q", "-r", VAULT]).succeeds_silently();
+}

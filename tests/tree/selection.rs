@@ -94,3 +94,16 @@ fn words_for_trees_need_a_tree() {
     let run = world.run(["encrypt", "-r", "--exclude", "[", "d", "-o", "v"]).fails_with(2);
     run.says("the pattern \"[\" cannot be read");
 }
+
+#[test]
+fn a_file_that_is_encrypted_has_no_other_name_than_its_own() {
+    let world = World::with_store();
+    fs::create_dir(world.path("src")).unwrap();
+    for name in ["n.tmp", "n.tmp.wax", "m.tmp.wax"] {
+        world.write(&format!("src/{name}"), name);
+    }
+    world.run(["encrypt", "-q", "-r", "src", "-o", "vault", "--exclude", "*.tmp"]).succeeds_silently();
+    assert_eq!(crate::support::names_in(&world.path("vault")), ["m.tmp.wax.wax", "n.tmp.wax.wax"]);
+    world.run(["encrypt", "-q", "-r", "src", "-o", "other", "--include", "*.tmp"]).succeeds_silently();
+    assert_eq!(crate::support::names_in(&world.path("other")), ["n.tmp.wax"]);
+}

@@ -185,3 +185,23 @@ fn regression_names_that_are_no_longer_of_one_file_get_files_of_their_own() {
     let facts = |name: &str| fs::metadata(world.path(name)).map(|file| (file.mode() & 0o777, file.nlink())).unwrap();
     assert_eq!((facts("vault/a.wax"), facts("vault/b.wax")), ((0o644, 1), (0o600, 1)));
 }
+
+#[test]
+fn a_prepared_container_is_no_copy_of_an_empty_file() {
+    let world = World::with_store();
+    for folder in ["src", "vault"] {
+        fs::create_dir(world.path(folder)).unwrap();
+    }
+    world.write("src/f", "");
+    world.run(["prepare", "vault/f.wax"]).succeeds_silently();
+    for name in ["src/f", "vault/f.wax"] {
+        touch(&world.path(name), "2001-02-03 04:05:06");
+    }
+    // The other way round, an empty file is no copy of a prepared container.
+    world.run(["decrypt", "-r", "--update", "vault", "-o", "src"]).fails_with(10).says("prepared container");
+    let run = world.run(["encrypt", "-r", "--update", "src", "-o", "vault"]).succeeds();
+    assert!(run.stderr.starts_with("1 file encrypted, "), "{}", run.stderr);
+    world.run(["verify", "vault/f.wax"]).succeeds();
+    let run = world.run(["encrypt", "-r", "--update", "src", "-o", "vault"]).succeeds();
+    assert!(run.stderr.starts_with("0 files encrypted, "), "{}", run.stderr);
+}

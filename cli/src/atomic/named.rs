@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, fdatasync, linkat, openat, renameat, renameat_with, unlinkat};
 use rustix::io::Errno;
 
-use super::{Attributes, PREFIX};
+use super::{Attributes, PREFIX, PREFIX_IN_MOUNT};
 use crate::interrupt::Unfinished;
 use crate::place::{Replace, Spot};
 
@@ -48,10 +48,13 @@ impl Named {
     }
 
     fn make(target: &Spot, make: impl Fn(&Spot) -> rustix::io::Result<Option<File>>) -> io::Result<Self> {
+        let mut prefix = PREFIX;
         loop {
-            match Unfinished::make(target.beside(&temporary_name()?), &make) {
+            match Unfinished::make(target.beside(&temporary_name(prefix)?), &make) {
                 Ok((unfinished, file)) => return Ok(Self { unfinished, file, published: false }),
                 Err(Errno::EXIST) => {}
+                // The directory may be one of a mount of ours.
+                Err(Errno::INVAL) if prefix == PREFIX => prefix = PREFIX_IN_MOUNT,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -113,7 +116,7 @@ fn rename_to_free(from: &Spot, to: &Spot) -> rustix::io::Result<()> {
 }
 
 /// A name that nobody else uses: random for the process, counted within it.
-fn temporary_name() -> io::Result<String> {
+fn temporary_name(prefix: &str) -> io::Result<String> {
     static PROCESS: OnceLock<u64> = OnceLock::new();
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let process = match PROCESS.get() {
@@ -125,5 +128,5 @@ fn temporary_name() -> io::Result<String> {
         }
     };
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    Ok(format!("{PREFIX}{process:016x}-{count}"))
+    Ok(format!("{prefix}{process:016x}-{count}"))
 }

@@ -1,7 +1,8 @@
 //! How many inputs came to what, and the summary of that.
 
-use std::sync::OnceLock;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -23,6 +24,8 @@ pub(super) struct Tally {
     pub(super) left_out: AtomicUsize,
     /// What was removed because its source is gone.
     pub(super) deleted: AtomicUsize,
+    /// What interrupted runs have left: the first of it, and how much there is.
+    temporaries: Mutex<Option<(PathBuf, usize)>>,
     /// What ends the whole batch.
     end: OnceLock<CliError>,
 }
@@ -42,6 +45,17 @@ impl Tally {
     /// How many have failed so far.
     pub(super) fn failures(&self) -> usize {
         self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Counts what an interrupted run has left.
+    pub(super) fn leave_temporary(&self, path: &Path) {
+        let mut temporaries = self.temporaries.lock().unwrap_or_else(PoisonError::into_inner);
+        temporaries.get_or_insert_with(|| (path.to_owned(), 0)).1 += 1;
+    }
+
+    /// What interrupted runs have left: the first of it, and how much there is.
+    pub(super) fn temporaries(&self) -> Option<(PathBuf, usize)> {
+        self.temporaries.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Ends the batch; the first error that does so is the result.

@@ -20,7 +20,7 @@ use crate::tree::{Convert, Converted, Selection, SparseSink, copy, has_directory
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &Decrypt, console: &Console) -> Result<(), CliError> {
     let inputs = InputName::parse_all(&args.inputs)?;
-    let selection = Selection::new(&args.tree)?;
+    let selection = Selection::new(&args.tree, Direction::Decrypt)?;
     let is_tree = has_directory(&args.inputs, &args.tree)?;
     let log = args.many.report.as_deref().map(FailureLog::create).transpose()?;
     let opening = Opening::new(common, &args.reading, &args.passphrase)?;

@@ -30,7 +30,7 @@ pub(crate) fn run(common: &Common, args: &Encrypt, console: &Console) -> Result<
     let (context, suite, passphrase, aws) = (&args.context, args.suite, &args.passphrase, &args.aws);
     let new = NewFiles::new(&Planned { common, keys: &args.keys, context, suite, passphrase, aws }, console)?;
     let jobs = jobs(&args.many, new.requests_at_once);
-    let selection = Selection::new(&args.tree)?;
+    let selection = Selection::new(&args.tree, Direction::Encrypt)?;
     let is_tree = has_directory(&args.inputs, &args.tree)?;
     if !is_tree && (args.remove_source || args.delete) {
         return Err(CliError::usage("--remove-source and --delete are for directories")

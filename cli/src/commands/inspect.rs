@@ -12,13 +12,14 @@ use crate::error::{Class, CliError};
 use crate::input::{Input, InputName};
 use crate::library_errors;
 use crate::output::Console;
+use crate::place::Direction;
 use crate::report::context_json;
 use crate::shown::{shown, utc};
 use crate::tree::{Selection, has_directory};
 
 /// Runs the command.
 pub(crate) fn run(args: &Inspect, console: &Console) -> Result<(), CliError> {
-    let selection = Selection::new(&args.tree)?;
+    let selection = Selection::new(&args.tree, Direction::Decrypt)?;
     if has_directory(&args.files, &args.tree)? {
         return tree::run(args, &selection, console);
     }

@@ -23,6 +23,7 @@ use crate::error::{Class, CliError};
 use crate::input::{InputName, is_a_directory};
 use crate::library_errors;
 use crate::output::Console;
+use crate::place::Direction;
 use crate::report::{Details, FailureLog, FileReport};
 use crate::tree::{NoContainer, Selection as TreeSelection, each_container, has_directory};
 
@@ -41,7 +42,7 @@ pub(crate) fn run(common: &Common, args: &args::Rewrap, console: &Console) -> Re
     };
     let opening = Opening::new(common, &demands, &args.passphrase)?.reaching(keys::reach_of(named.keys()));
     let jobs = jobs(&args.many, opening.requests_at_once() + WAITING_FOR_THE_DISK);
-    let meant = TreeSelection::new(&args.tree)?;
+    let meant = TreeSelection::new(&args.tree, Direction::Decrypt)?;
     let is_tree = has_directory(&args.files, &args.tree)?;
     let reader = Reader::new(opening, NonZeroUsize::MIN, console)?;
     let rewrap = Rewrap {

@@ -16,6 +16,7 @@ use crate::commands::{jobs, threads_a_file};
 use crate::error::{Class, CliError};
 use crate::input::{Input, InputName};
 use crate::output::Console;
+use crate::place::Direction;
 use crate::report::{FailureLog, FileReport};
 use crate::stream::draw_if_long;
 use crate::tree::{NoContainer, Selection, each_container, has_directory};
@@ -25,7 +26,7 @@ pub(crate) fn run(common: &Common, args: &Verify, console: &Console) -> Result<(
     let inputs: Vec<InputName> = args.files.iter().map(|file| InputName::parse(file)).collect();
     let opening = Opening::new(common, &args.reading, &args.passphrase)?;
     let jobs = jobs(&args.many, opening.requests_at_once());
-    let selection = Selection::new(&args.tree)?.with_sample(args.sample);
+    let selection = Selection::new(&args.tree, Direction::Decrypt)?.with_sample(args.sample);
     let is_tree = has_directory(&args.files, &args.tree)?;
     let threads = threads_a_file(if is_tree { usize::MAX } else { inputs.len() }, jobs);
     let reader = Reader::new(opening, threads, console)?;

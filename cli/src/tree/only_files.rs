@@ -119,8 +119,8 @@ impl Visitor for Containers<'_> {
         }
     }
 
-    fn left_out(&mut self, path: &Path, why: &str) {
-        self.batch.leave_out(path, why);
+    fn left_out(&mut self, path: &Path) {
+        self.batch.leave_temporary(path);
     }
 
     fn fail(&mut self, error: CliError) {

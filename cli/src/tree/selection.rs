@@ -29,6 +29,8 @@ pub(crate) struct Selection {
     pub(crate) links: Links,
     /// The random share of the containers that is meant; none for all of them.
     pub(super) sample: Option<Share>,
+    /// Whether the names are those of files that are to be encrypted, or of containers.
+    names: Direction,
     /// The list of names, and what they end with.
     list: Option<(PathBuf, u8)>,
 }
@@ -41,8 +43,8 @@ struct Patterns {
 }
 
 impl Selection {
-    /// Reads the options.
-    pub(crate) fn new(options: &TreeOptions) -> Result<Self, CliError> {
+    /// Reads the options: of a tree of files that is to be encrypted, or of one of containers, which is everything else.
+    pub(crate) fn new(options: &TreeOptions, names: Direction) -> Result<Self, CliError> {
         let include = (!options.include.is_empty()).then(|| Patterns::new(&options.include)).transpose()?.map(Arc::new);
         let end = if options.from0 { 0 } else { b'\n' };
         Ok(Self {
@@ -50,18 +52,19 @@ impl Selection {
             include,
             links: if options.dereference { Links::Followed } else { Links::Kept },
             sample: None,
+            names,
             list: options.files_from.as_ref().map(|list| (list.clone(), end)),
         })
     }
 
     /// Whether something is left out, with everything in it. `path` is relative to the input.
     pub(super) fn excludes(&self, path: &Path, is_directory: bool) -> bool {
-        !self.exclude.is_empty() && self.exclude.matches(path, is_directory)
+        !self.exclude.is_empty() && self.exclude.matches(path, is_directory, self.names)
     }
 
     /// Whether something is meant, and everything in it.
     pub(super) fn includes(&self, path: &Path, is_directory: bool) -> bool {
-        self.include.as_ref().is_none_or(|include| include.matches(path, is_directory))
+        self.include.as_ref().is_none_or(|include| include.matches(path, is_directory, self.names))
     }
 
     /// The same, of which a random share is meant.
@@ -72,7 +75,14 @@ impl Selection {
     /// Everything, with links that are links.
     pub(super) fn everything() -> Self {
         let none = Patterns { of_all: GlobSet::empty(), of_directories: GlobSet::empty() };
-        Self { exclude: Arc::new(none), include: None, links: Links::Kept, sample: None, list: None }
+        Self {
+            exclude: Arc::new(none),
+            include: None,
+            links: Links::Kept,
+            sample: None,
+            list: None,
+            names: Direction::Decrypt,
+        }
     }
 
     /// Whether names are looked at at all: where they are not, they need not be put together.
@@ -157,11 +167,12 @@ impl Patterns {
     }
 
     /// Whether a pattern is of this path; of a container's also without the ending of its name, so that the patterns are
-    /// the same for a tree and for its containers.
-    fn matches(&self, path: &Path, is_directory: bool) -> bool {
+    /// the same for a tree and for its containers. A file that is to be encrypted has one name, whatever that ends in.
+    fn matches(&self, path: &Path, is_directory: bool, names: Direction) -> bool {
         let one = |path: &Path| self.of_all.is_match(path) || is_directory && self.of_directories.is_match(path);
         let plain = || renamed(path.file_name().unwrap_or_default(), Direction::Decrypt);
-        one(path) || !is_directory && plain().is_some_and(|name| one(&path.with_file_name(name)))
+        let is_container = names == Direction::Decrypt && !is_directory;
+        one(path) || is_container && plain().is_some_and(|name| one(&path.with_file_name(name)))
     }
 }
 
@@ -185,7 +196,8 @@ fn below_input(pattern: &str) -> Result<(bool, &str), CliError> {
 
 /// Whether this is the name of something that an interrupted run has left.
 pub(super) fn is_temporary(name: &OsStr) -> bool {
-    name.as_bytes().starts_with(crate::atomic::PREFIX.as_bytes())
+    use crate::atomic::{PREFIX, PREFIX_IN_MOUNT};
+    [PREFIX, PREFIX_IN_MOUNT].iter().any(|prefix| name.as_bytes().starts_with(prefix.as_bytes()))
 }
 
 #[cfg(test)]
@@ -200,10 +212,10 @@ mod tests {
     fn a_pattern_without_a_slash_is_of_a_name_at_any_depth() {
         let exclude = patterns(&["*.o", "cache", "{one,two}.t"]);
         for path in ["one.t", "d/two.t", "a.o", "d/e/a.o", "a.o.wax", "cache", "d/cache"] {
-            assert!(exclude.matches(Path::new(path), false), "{path}");
+            assert!(exclude.matches(Path::new(path), false, Direction::Decrypt), "{path}");
         }
         for path in ["a.oo", "cached", "cache/x"] {
-            assert!(!exclude.matches(Path::new(path), false), "{path}");
+            assert!(!exclude.matches(Path::new(path), false, Direction::Decrypt), "{path}");
         }
     }
 
@@ -211,24 +223,38 @@ mod tests {
     fn a_pattern_with_a_slash_is_of_the_whole_path() {
         let exclude = patterns(&["/top", "d/*.o", "x/**", "./here", "./././/y/z"]);
         for path in ["top", "top.wax", "d/a.o", "x/y", "x/y/z", "here", "y/z"] {
-            assert!(exclude.matches(Path::new(path), false), "{path}");
+            assert!(exclude.matches(Path::new(path), false, Direction::Decrypt), "{path}");
         }
         for path in ["d/top", "d/e/a.o", "e/d/a.o", "x", "d/here", "z"] {
-            assert!(!exclude.matches(Path::new(path), false), "{path}");
+            assert!(!exclude.matches(Path::new(path), false, Direction::Decrypt), "{path}");
         }
     }
 
     #[test]
     fn a_pattern_that_ends_in_a_slash_is_of_directories() {
         let exclude = patterns(&["cache/", "/a/b/"]);
-        assert!(exclude.matches(Path::new("d/cache"), true) && exclude.matches(Path::new("a/b"), true));
-        assert!(!exclude.matches(Path::new("d/cache"), false) && !exclude.matches(Path::new("c/a/b"), true));
+        assert!(
+            exclude.matches(Path::new("d/cache"), true, Direction::Decrypt)
+                && exclude.matches(Path::new("a/b"), true, Direction::Decrypt)
+        );
+        assert!(
+            !exclude.matches(Path::new("d/cache"), false, Direction::Decrypt)
+                && !exclude.matches(Path::new("c/a/b"), true, Direction::Decrypt)
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_to_be_encrypted_is_matched_by_its_own_name_only() {
+        let exclude = patterns(&["*.tmp"]);
+        assert!(exclude.matches(Path::new("n.tmp"), false, Direction::Encrypt));
+        assert!(!exclude.matches(Path::new("n.tmp.wax"), false, Direction::Encrypt));
+        assert!(exclude.matches(Path::new("n.tmp.wax"), false, Direction::Decrypt));
     }
 
     #[test]
     fn names_that_are_no_text_are_matched_and_bad_patterns_refused() {
         let exclude = patterns(&["*.log"]);
-        assert!(exclude.matches(Path::new(OsStr::from_bytes(b"d\xff/\xfe.log")), false));
+        assert!(exclude.matches(Path::new(OsStr::from_bytes(b"d\xff/\xfe.log")), false, Direction::Decrypt));
         for bad in ["[", "/", "a{", ".", "..", "./", "../a", "a/./b", "a/.."] {
             assert!(Patterns::new(&[bad.to_owned()]).is_err(), "{bad}");
         }

@@ -27,8 +27,8 @@ pub(crate) trait Visitor {
     fn leave(&mut self);
     /// Something else than a directory was found.
     fn found(&mut self, found: Found);
-    /// Something is left out.
-    fn left_out(&mut self, path: &Path, why: &str);
+    /// Something is left out that an interrupted run has left.
+    fn left_out(&mut self, path: &Path);
     /// A part of the tree cannot be read.
     fn fail(&mut self, error: CliError);
     /// Whether nothing more is to be found.
@@ -136,7 +136,7 @@ impl<'a, V: Visitor> Walk<'a, V> {
             return;
         }
         if is_temporary(&found.name) {
-            self.visitor.left_out(&found.path(), "an interrupted run has left it, and nothing uses it any more");
+            self.visitor.left_out(&found.path());
         } else if is_directory {
             self.go_into(&found, is_meant);
         } else {

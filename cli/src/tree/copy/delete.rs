@@ -182,7 +182,7 @@ impl Visitor for Deleting<'_> {
         }
     }
 
-    fn left_out(&mut self, _path: &Path, _why: &str) {}
+    fn left_out(&mut self, _path: &Path) {}
 
     fn fail(&mut self, error: CliError) {
         self.batch.fail(&error);

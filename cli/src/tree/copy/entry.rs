@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FileType, Mode, OFlags, Stat, openat, readlinkat};
-use waxseal_container::{SizeClaim, file_size, size_claim};
+use waxseal_container::{Header, SizeClaim, State, file_size, size_claim};
 
 use super::{Convert, CopyPlan, Existing};
 use crate::atomic::{Attributes, Naming, Temporary, already_exists, cannot_write, modified};
 use crate::batch::{Outcome, Then};
 use crate::error::{Class, CliError};
-use crate::input::{Identity, Input, InputName};
+use crate::input::{Identity, Input, InputName, Links};
 use crate::place::{Direction, Replace, renamed};
 use crate::report::FileReport;
 use crate::tree::copy::source::Source;
@@ -68,8 +68,11 @@ impl<C: Convert> Worker<'_, C> {
             Claim::Done(linking) => return Ok(linking.outcome()),
         };
         // What an interrupted run has left of sources that are to be removed is done once more.
-        let is_done =
-            |there: &Stat| self.is_current(&stat, there) && !(self.plan.removed.sources && found.may_be_removed(&stat));
+        let is_done = |there: &Stat| {
+            self.is_current(&stat, there)
+                && self.has_content(&found, &stat, &into, &name)
+                && !(self.plan.removed.sources && found.may_be_removed(&stat))
+        };
         if let Some(there) = there.filter(is_done) {
             update_attributes(&stat, &there, &into, &name).map_err(|error| cannot_write(&label, error.into()))?;
             writing.keep();
@@ -146,6 +149,16 @@ impl<C: Convert> Worker<'_, C> {
             && fits
             && modified(source) == modified(there)
             && self.is_alone(source, there)
+    }
+
+    /// Whether the container has got its content: a prepared one is as large as that of an empty file.
+    fn has_content(&self, found: &Found, source: &Stat, into: &OutputFolder, name: &OsStr) -> bool {
+        let open = match self.plan.direction {
+            Direction::Encrypt if source.st_size == 0 => Input::open_at(into.fd(), name, Links::Kept),
+            Direction::Decrypt if size_claim(source.st_size.cast_unsigned()) == SizeClaim::Plaintext(0) => found.open(),
+            _ => return true,
+        };
+        open.is_ok_and(|input| Header::read_at(&input.file).is_ok_and(|header| header.state() == State::Filled))
     }
 
     /// Whether the output is that of no other source: names that were those of one file may be those of several by now.

@@ -209,8 +209,8 @@ impl Visitor for Copying<'_> {
         }
     }
 
-    fn left_out(&mut self, path: &Path, why: &str) {
-        self.batch.leave_out(path, why);
+    fn left_out(&mut self, path: &Path) {
+        self.batch.leave_temporary(path);
     }
 
     fn fail(&mut self, error: CliError) {
