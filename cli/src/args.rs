@@ -254,7 +254,7 @@ pub(crate) struct Reading {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Writing {
-    /// Write to this file, or into this existing directory; - is standard output
+    /// Write this file, or into this directory (-r makes it); - is standard output
     #[arg(short, long = "output", value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
     /// Replace outputs that exist

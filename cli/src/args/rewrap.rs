@@ -16,8 +16,9 @@ and a large file takes no longer than a small one. Where old and new keys are of
 region, the data key is never seen here: the right to ReEncrypt is enough. Else it is decrypted,
 checked and encrypted.
 
-Files that have their keys already are left alone: an interrupted run is simply run again. Check with
-'waxseal verify' that the files open with their new keys before the old ones are deleted.
+Files that have their keys already are left alone: an interrupted run is simply run again.
+Check with 'waxseal verify' that the files open with their new keys before the old ones are
+deleted.
 
 Examples:
   waxseal rewrap --to alias/new vault/*.wax

@@ -141,7 +141,11 @@ impl Work<'_> {
         let _alone = self.at_work.begin((stat.st_dev, stat.st_ino));
         let rewrapped = self.reader.rewrap(&file, self.rewrap).map_err(|error| match (error, cannot_write) {
             (EnvelopeError::Lock(_), Some(why)) => {
-                CliError::system(Class::Output, "cannot be opened for writing", &why.into())
+                let error = CliError::system(Class::Output, "cannot be opened for writing", &why.into());
+                match why {
+                    Errno::ACCESS => error.hint("the header is replaced in place: if the file is yours, chmod u+w it"),
+                    _ => error,
+                }
             }
             (error, _) => library_errors::envelope(&error, path),
         })?;
