@@ -31,3 +31,17 @@ fn what_was_written_through_the_mount_is_decrypted_as_it_was() {
     let run = world.run(["encrypt", "-r", "--update", "src", "-o", VAULT]).succeeds();
     assert!(run.stderr.starts_with("0 files encrypted, "), "{}", run.stderr);
 }
+
+#[test]
+fn regression_a_source_in_a_mount_is_not_removed_with_the_container_that_was_made_of_it() {
+    let Some(world) = mountable() else { return };
+    let mounted = Mounted::new(&world, &[]);
+    let root = mounted.root();
+    std::fs::write(root.join("f"), "data").unwrap();
+    let root = root.to_str().unwrap();
+    let run = world.run(["encrypt", "-r", "-f", "--remove-source", root, "-o", VAULT]).fails_with(10);
+    run.says("lies in a mount of waxseal's, and stays");
+    mounted.unmount();
+    let container = format!("{VAULT}/f.wax");
+    assert_eq!(world.run(["cat", &container]).succeeds_silently().text(), "data");
+}

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::support::{assert_same, listing, make, touch};
-use crate::support::World;
+use crate::support::{World, names_in};
 
 #[test]
 fn an_unchanged_tree_is_not_written_and_needs_no_key() {
@@ -127,4 +127,61 @@ fn sources_are_removed_once_their_containers_are_verified() {
         let expected = world.run(["decrypt", &format!("reference/{name}.wax"), "-o", "-"]).succeeds().stdout;
         assert!(world.read(&format!("back/{name}")) == expected, "{name}");
     }
+}
+
+#[test]
+fn a_run_that_was_interrupted_before_it_removed_its_sources_is_completed() {
+    let world = World::with_store();
+    fs::create_dir(world.path("src")).unwrap();
+    for name in ["a", "b"] {
+        world.write(&format!("src/{name}"), name);
+    }
+    world.run(["encrypt", "-q", "-r", "src", "-o", "vault"]).succeeds_silently();
+    // What a kill leaves between the name of a container and the end of its source.
+    world.run(["encrypt", "-q", "-r", "-u", "--remove-source", "src", "-o", "vault"]).succeeds_silently();
+    assert!(names_in(&world.path("src")).is_empty());
+    for name in ["a", "b"] {
+        assert_eq!(world.run(["cat", &format!("vault/{name}.wax")]).succeeds_silently().text(), name);
+    }
+}
+
+#[test]
+fn sources_that_are_named_are_removed_too_beside_directories_and_not_alone() {
+    let world = World::with_store();
+    fs::create_dir(world.path("src")).unwrap();
+    world.write("src/a", "a");
+    world.write("named", "named");
+    world.write("target", "target");
+    std::os::unix::fs::symlink("target", world.path("link")).unwrap();
+    for option in ["--remove-source", "--delete"] {
+        let alone = world.run(["encrypt", "-r", option, "named", "-o", "vault"]).fails_with(2);
+        alone.says("for directories").says("-r");
+    }
+    world.run(["encrypt", "-q", "-r", "--remove-source", "src", "named", "link", "-o", "vault"]).succeeds_silently();
+    assert!(!world.path("src/a").exists() && !world.path("named").exists());
+    assert!(world.path("link").exists(), "what a link leads to stays");
+    for (container, content) in [("src/a.wax", "a"), ("named.wax", "named"), ("link.wax", "target")] {
+        assert_eq!(world.run(["cat", &format!("vault/{container}")]).succeeds_silently().text(), content);
+    }
+}
+
+#[test]
+fn regression_names_that_are_no_longer_of_one_file_get_files_of_their_own() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let world = World::with_store();
+    fs::create_dir(world.path("src")).unwrap();
+    world.write("src/a", "the same");
+    fs::hard_link(world.path("src/a"), world.path("src/b")).unwrap();
+    let update = ["encrypt", "-q", "-r", "-u", "src", "-o", "vault"];
+    world.run(update).succeeds_silently();
+    // The same size and time of change, for its owner only.
+    let modified = fs::metadata(world.path("src/a")).unwrap().modified().unwrap();
+    fs::remove_file(world.path("src/b")).unwrap();
+    world.write("src/b", "the same");
+    fs::File::options().write(true).open(world.path("src/b")).unwrap().set_modified(modified).unwrap();
+    fs::set_permissions(world.path("src/b"), fs::Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(world.path("src/a"), fs::Permissions::from_mode(0o644)).unwrap();
+    world.run(update).succeeds_silently();
+    let facts = |name: &str| fs::metadata(world.path(name)).map(|file| (file.mode() & 0o777, file.nlink())).unwrap();
+    assert_eq!((facts("vault/a.wax"), facts("vault/b.wax")), ((0o644, 1), (0o600, 1)));
 }

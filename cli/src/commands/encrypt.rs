@@ -32,6 +32,10 @@ pub(crate) fn run(common: &Common, args: &Encrypt, console: &Console) -> Result<
     let jobs = jobs(&args.many, new.requests_at_once);
     let selection = Selection::new(&args.tree)?;
     let is_tree = has_directory(&args.inputs, &args.tree)?;
+    if !is_tree && (args.remove_source || args.delete) {
+        return Err(CliError::usage("--remove-source and --delete are for directories")
+            .hint("name a directory and add -r; what was encrypted from a file is checked with 'waxseal verify'"));
+    }
     let log = args.many.report.as_deref().map(FailureLog::create).transpose()?;
     let encryption = Encryption {
         new: if is_tree { new } else { new.counting(inputs.len()) },

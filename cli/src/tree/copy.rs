@@ -12,7 +12,7 @@ use std::fs::File;
 use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use waxseal_container::Unlocked;
 
@@ -106,7 +106,7 @@ pub(crate) fn copy(
     let top = Arc::new(OutputFolder::root(plan.output, attributes, batch.late())?);
     let links = Arc::new(HardLinks::new(&top, plan.existing.replace()));
     let top_fd = Arc::clone(top.fd());
-    let worker = Worker { plan, links: Arc::clone(&links), convert };
+    let worker = Worker { plan, links: Arc::clone(&links), convert, outputs: Mutex::default() };
     let found = Finding::default();
     let copies = roots.copies();
     let feed = |queue: &crate::batch::Queue<Entry>| {

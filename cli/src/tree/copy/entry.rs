@@ -1,10 +1,11 @@
 //! The copy of one file or one link.
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FileType, Mode, OFlags, Stat, openat, readlinkat};
@@ -14,7 +15,7 @@ use super::{Convert, CopyPlan, Existing};
 use crate::atomic::{Attributes, Naming, Temporary, already_exists, cannot_write, modified};
 use crate::batch::{Outcome, Then};
 use crate::error::{Class, CliError};
-use crate::input::{Input, InputName};
+use crate::input::{Identity, Input, InputName};
 use crate::place::{Direction, Replace, renamed};
 use crate::report::FileReport;
 use crate::tree::copy::source::Source;
@@ -44,6 +45,8 @@ pub(super) struct Worker<'a, C> {
     pub(super) plan: &'a CopyPlan<'a>,
     pub(super) links: Arc<HardLinks>,
     pub(super) convert: &'a C,
+    /// Outputs of several names that are current, and the sources that they are of.
+    pub(super) outputs: Mutex<HashMap<Identity, Identity>>,
 }
 
 impl<C: Convert> Worker<'_, C> {
@@ -64,7 +67,10 @@ impl<C: Convert> Worker<'_, C> {
             Claim::Write(writing) => writing,
             Claim::Done(linking) => return Ok(linking.outcome()),
         };
-        if let Some(there) = there.filter(|there| self.is_current(&stat, there)) {
+        // What an interrupted run has left of sources that are to be removed is done once more.
+        let is_done =
+            |there: &Stat| self.is_current(&stat, there) && !(self.plan.removed.sources && found.may_be_removed(&stat));
+        if let Some(there) = there.filter(is_done) {
             update_attributes(&stat, &there, &into, &name).map_err(|error| cannot_write(&label, error.into()))?;
             writing.keep();
             return Ok(Outcome::Unchanged);
@@ -139,6 +145,16 @@ impl<C: Convert> Worker<'_, C> {
             && FileType::from_raw_mode(there.st_mode) == FileType::RegularFile
             && fits
             && modified(source) == modified(there)
+            && self.is_alone(source, there)
+    }
+
+    /// Whether the output is that of no other source: names that were those of one file may be those of several by now.
+    fn is_alone(&self, source: &Stat, there: &Stat) -> bool {
+        if there.st_nlink == 1 {
+            return true;
+        }
+        let mut outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner);
+        *outputs.entry(Identity::of(there)).or_insert_with(|| Identity::of(source)) == Identity::of(source)
     }
 }
 

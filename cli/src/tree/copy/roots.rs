@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{CWD, FileType, Mode, OFlags, openat, stat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, lstat, openat, stat};
 
 use super::{Attributes, CopyPlan};
 use crate::atomic::directory_of;
@@ -122,6 +122,8 @@ impl Root {
         }
         let parent: PathBuf = directory_of(path).to_owned();
         let folder = Arc::new(Folder::open(&parent).map_err(cannot)?);
-        Ok(Self::File(Found { folder, name: name()?, kind, links: Links::Followed }))
+        let is_link = lstat(path).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
+        let links = if is_link { Links::Followed } else { Links::Kept };
+        Ok(Self::File(Found { folder, name: name()?, kind, links }))
     }
 }
