@@ -62,14 +62,37 @@ fn main() -> Result<(), Box<dyn Error>> {
         "{} files of {} bytes, {} ms of latency, {} requests at once: {best:.2?} at best\n",
         options.files, options.size, options.latency, options.concurrency
     );
-    println!("| run | encrypt | of the best | decrypt | of the best |\n|---|---|---|---|---|");
+    println!(
+        "| run | encrypt | of the best | decrypt | of the best | rewrap | of the best |\n|---|---|---|---|---|---|---|"
+    );
+    let new_key = server.new_key();
     for run in 1..=options.runs {
         let encrypt = timed(&options, &server, "encrypt", &plain, &sealed)?;
         let decrypt = timed(&options, &server, "decrypt", &sealed, &opened)?;
+        let rewrap = rewrapped(&options, &server, &new_key, &sealed)?;
         let share = |took: Duration| best.as_secs_f64() / took.as_secs_f64();
-        println!("| {run} | {encrypt:.2?} | {:.2} | {decrypt:.2?} | {:.2} |", share(encrypt), share(decrypt));
+        println!(
+            "| {run} | {encrypt:.2?} | {:.2} | {decrypt:.2?} | {:.2} | {rewrap:.2?} | {:.2} |",
+            share(encrypt),
+            share(decrypt),
+            share(rewrap)
+        );
     }
     Ok(())
+}
+
+/// Puts all containers of a directory under another key, and says how long it took.
+fn rewrapped(options: &Options, server: &Server, key: &str, sealed: &Path) -> Result<Duration, Box<dyn Error>> {
+    let mut program = waxseal(options, server, "rewrap", sealed);
+    program.args(["--to", key, "-r"]).arg(sealed);
+    let begun = Instant::now();
+    let status = program.status()?;
+    let took = begun.elapsed();
+    let requests = server.calls().iter().filter(|call| *call == "ReEncrypt").count();
+    if !status.success() || requests != options.files {
+        return Err(format!("rewrap failed: {status}, {requests} requests").into());
+    }
+    Ok(took)
 }
 
 /// Runs a command on all files of a directory, and says how long it took.
@@ -82,23 +105,11 @@ fn timed(
 ) -> Result<Duration, Box<dyn Error>> {
     fs::remove_dir_all(to).ok();
     fs::create_dir(to)?;
-    let mut program = Command::new(env!("CARGO_BIN_EXE_waxseal"));
-    program.args([
-        command,
-        "-q",
-        "--no-sync",
-        "-k",
-        &server.key(),
-        "--endpoint-url",
-        &server.url(),
-        "--kms-concurrency",
-    ]);
-    program.arg(options.concurrency.to_string()).arg("-o").arg(to);
+    let mut program = waxseal(options, server, command, to);
+    program.arg("--no-sync").arg("-o").arg(to);
     for entry in fs::read_dir(from)? {
         program.arg(entry?.path());
     }
-    program.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE").env("AWS_SECRET_ACCESS_KEY", "secret");
-    program.env("WAXSEAL_HOME", to.join("home"));
     let begun = Instant::now();
     let status = program.status()?;
     let took = begun.elapsed();
@@ -106,4 +117,13 @@ fn timed(
         return Err(format!("{command} failed: {status}").into());
     }
     Ok(took)
+}
+
+/// The program, with the key and the server that all commands are for.
+fn waxseal(options: &Options, server: &Server, command: &str, home: &Path) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_waxseal"));
+    program.args([command, "-q", "-k", &server.key(), "--endpoint-url", &server.url(), "--kms-concurrency"]);
+    program.arg(options.concurrency.to_string()).env("WAXSEAL_HOME", home.join("home"));
+    program.env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE").env("AWS_SECRET_ACCESS_KEY", "secret");
+    program
 }
