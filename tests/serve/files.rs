@@ -72,6 +72,16 @@ fn files_are_made_and_opened_by_a_key_store_at_a_unix_socket() {
     assert_eq!(by_variable(&there.place).succeeds_silently().text(), "content");
     by_variable("nonsense").fails_with(2).says("WAXSEAL_KMS").says("unix:PATH");
     by_variable("unix:/nowhere").fails_with(9).says("There is no served key store at /nowhere");
+    let doctor = there.run(&["doctor", "-q"]);
+    doctor.succeeds_silently();
+    let run = there.run(&["doctor"]).succeeds();
+    assert!(
+        run.text().contains("served at unix:") && run.text().contains("GenerateDataKey, Encrypt, Decrypt"),
+        "{run:?}"
+    );
+    let lost = there.world.command(["doctor"]).env("WAXSEAL_KMS", "unix:/nowhere").output().unwrap();
+    let lost = Run::from(lost).fails_with(1);
+    assert!(lost.text().contains("There is no served key store at /nowhere"), "{lost:?}");
     by_variable("").fails_with(8).says("there is no key store here");
     let won = there.command(&["cat", "plain.wax"]).env("WAXSEAL_KMS", "unix:/nowhere").output().unwrap();
     Run::from(won).succeeds_silently();

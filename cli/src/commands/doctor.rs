@@ -17,7 +17,12 @@ pub(crate) fn run(common: &Common, args: &Doctor, console: &Console) -> Result<(
     let home = Home::find(common.home.as_deref())?;
     let config = Config::load(&home);
     let mut findings = vec![of_configuration(&home, &config)];
-    findings.extend(system::store(&home));
+    match args.aws.kms_place()? {
+        // What it has for its store, only its owner knows; whether it answers, its default key shows.
+        Some(place) => findings
+            .push(Finding::good("key store", format!("the one that is served at {}", shown(&place.to_string())))),
+        None => findings.extend(system::store(&home)),
+    }
     findings.push(system::memory());
     findings.push(system::mount());
     findings.extend(keys::check(args, &home, &config.unwrap_or_default(), console)?);

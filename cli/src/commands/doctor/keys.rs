@@ -24,7 +24,7 @@ enum Verdict {
     Refused(KeyServiceError),
 }
 
-/// Looks at the keys that are named, those of the configuration, and the default key of a store that is there.
+/// Looks at the keys that are named, those of the configuration, and the default key of a store that is there or served.
 pub(super) fn check(args: &Doctor, home: &Home, config: &Config, console: &Console) -> Result<Vec<Finding>, CliError> {
     let keys = to_look_at(args, home, config)?;
     let context =
@@ -44,7 +44,7 @@ pub(super) fn check(args: &Doctor, home: &Home, config: &Config, console: &Conso
 
 fn to_look_at(args: &Doctor, home: &Home, config: &Config) -> Result<Vec<KeyReference>, CliError> {
     let mut keys = args.keys.iter().map(|key| parse_key(key)).collect::<Result<Vec<_>, _>>()?;
-    if waxseal_kms_local::status(&home.kms()).is_ok() {
+    if args.aws.kms_place()?.is_some() || waxseal_kms_local::status(&home.kms()).is_ok() {
         keys.insert(0, parse_key(DEFAULT_KEY)?);
     }
     let trusted = config.trusted_keys.iter().map(|key| KeyReference { provider: Provider::Aws, key: key.clone() });
