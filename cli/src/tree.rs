@@ -1,6 +1,6 @@
 //! Trees: directories with everything in them (docs/trees.md).
 //!
-//! A [walk](walk) finds what there is, relative to open directories, and feeds it to a [batch](crate::batch). What is found
+//! A [walk] finds what there is, relative to open directories, and feeds it to a [batch](crate::batch). What is found
 //! is a name in an open directory: whatever is done to the names above it meanwhile leads nowhere else.
 
 mod copy;
