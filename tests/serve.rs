@@ -5,6 +5,7 @@ mod commands;
 mod files;
 mod killed;
 mod locking;
+mod places;
 #[cfg(feature = "aws")]
 mod rust_sdk;
 #[cfg(feature = "aws")]

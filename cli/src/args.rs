@@ -20,7 +20,7 @@ use clap::{Args, Parser, Subcommand};
 use waxseal_container::Suite;
 use waxseal_envelope::AwsAccount;
 
-pub(crate) use self::aws::AwsOptions;
+pub(crate) use self::aws::{AwsOptions, ServedOption};
 pub(crate) use self::doctor::Doctor;
 #[cfg(feature = "fuse")]
 pub(crate) use self::mount::{Mount, Umount};
@@ -100,11 +100,19 @@ pub(crate) enum Command {
     /// Unmount, and wait until everything is written
     Umount(Umount),
     /// Show where the keys are, how they are protected, and when they were last backed up
-    Status,
+    Status(Status),
     /// Find out what works here and what does not: keys, permissions, the mount, the backup
     Doctor(Doctor),
     /// Manage the key store
     Kms(Kms),
+}
+
+/// `waxseal status`.
+#[derive(Debug, Args)]
+#[command(after_help = "Of a key store that is served somewhere, it shows whether it answers, and its default key.")]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) served: ServedOption,
 }
 
 /// `waxseal encrypt`.
@@ -278,7 +286,7 @@ pub(crate) struct Many {
 }
 
 /// Where the passphrase of the key store comes from.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Passphrase of the key store, if it has one (asked on the terminal otherwise)")]
 pub(crate) struct PassphraseOptions {
     /// Read it from the first line of this file

@@ -81,7 +81,7 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
         }
         #[cfg(feature = "fuse")]
         Command::Umount(args) => umount::run(&args, console),
-        Command::Status => status::run(common, console),
+        Command::Status(args) => status::run(common, &args, console),
     }
 }
 

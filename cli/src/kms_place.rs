@@ -1,7 +1,7 @@
 //! Where the embedded KMS is, when it is not the key store of this user: a Unix socket, or a URL.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::error::CliError;
@@ -40,6 +40,23 @@ impl KmsPlace {
                 Err(error) => Err(CliError::usage(format!("{VARIABLE}: {}", shown(&error)))),
             },
         }
+    }
+
+    /// Refuses a command that works on the key store of this user, if the environment says that another one is used. A
+    /// backup of the wrong store is worse than none.
+    ///
+    /// # Errors
+    /// The variable names a place, or something else.
+    pub(crate) fn refuse(command: &str, directory: &Path) -> Result<(), CliError> {
+        let Some(place) = Self::choose(None)? else { return Ok(()) };
+        let place = shown(&place.to_string());
+        let text = format!(
+            "'waxseal kms {command}' works on a key store itself, and {VARIABLE} says that yours is served at {place}"
+        );
+        Err(CliError::usage(text).hint(format!(
+            "run it where that store is; if it is the one in {}, unset {VARIABLE} for this command",
+            shown(&directory.to_string_lossy())
+        )))
     }
 }
 

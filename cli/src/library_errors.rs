@@ -179,6 +179,16 @@ pub(crate) fn key_service(error: &KeyServiceError) -> CliError {
     }
 }
 
+/// As [`key_service`], of the embedded KMS that is served at a URL: AWS's logins and commands do not help there.
+#[cfg(feature = "aws")]
+pub(crate) fn served(error: &KeyServiceError) -> CliError {
+    let built = key_service(error);
+    match aws::hint_of_served(error.code()) {
+        Some(hint) => built.hint(hint),
+        None => built,
+    }
+}
+
 /// The error of a container whose key the store does not have.
 fn made_by_another_store(key_arn: &KeyArn) -> CliError {
     CliError::new(Class::KeyRefused, format!("made by another store: its key {key_arn} is not here")).hint(RESTORE)

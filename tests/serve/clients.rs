@@ -62,6 +62,40 @@ fn boto3_finds_in_it_what_it_finds_in_moto() {
 }
 
 #[test]
+fn what_aws_s_signer_has_not_signed_so_or_not_now_is_refused_with_aws_s_error() {
+    let Some(python) = python() else { return };
+    let world = World::with_store();
+    let served = Served::new(&world, "me");
+    let run = Run::from(served.client(&python).arg(script("refusals.py")).output().unwrap()).succeeds_silently();
+    let found: Vec<(&str, &str)> = run.text().lines().filter_map(|line| line.split_once(": ")).collect();
+    let answered = "200 {\"KeyMetadata\":";
+    for (index, (request, expected)) in [
+        ("good", answered),
+        ("again", answered),
+        ("four minutes old", answered),
+        ("replayed after the skew", "InvalidSignatureException"),
+        ("from the future", "InvalidSignatureException"),
+        ("unsigned", "MissingAuthenticationTokenException"),
+        ("presigned", "MissingAuthenticationTokenException"),
+        ("presigned by boto3", "MissingAuthenticationTokenException"),
+        ("other body", "InvalidSignatureException"),
+        ("other operation", "InvalidSignatureException"),
+        ("other date", "InvalidSignatureException"),
+        ("other service", "InvalidSignatureException"),
+        ("other secret", "InvalidSignatureException"),
+        ("other key", "UnrecognizedClientException"),
+        ("with a token", "UnrecognizedClientException"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let refused = format!("400 {{\"__type\":\"{expected}\"");
+        let is_as_expected = |answer: &str| answer == expected || answer.starts_with(&refused);
+        assert!(found[index].0 == request && is_as_expected(found[index].1), "{:?}", found[index]);
+    }
+}
+
+#[test]
 fn the_aws_encryption_sdk_encrypts_and_decrypts_with_its_cache() {
     let Some(python) = python() else { return };
     let world = World::with_store();

@@ -85,6 +85,16 @@ impl<'a> Served<'a> {
         client(self.world, program, &self.endpoint, &self.access_key)
     }
 
+    /// The environment of a program that is to use it.
+    pub(crate) fn variables(&self) -> [(&'static str, String); 3] {
+        let AccessKey { id, secret } = &self.access_key;
+        [
+            ("AWS_ENDPOINT_URL_KMS", self.endpoint.clone()),
+            ("AWS_ACCESS_KEY_ID", id.clone()),
+            ("AWS_SECRET_ACCESS_KEY", secret.clone()),
+        ]
+    }
+
     /// Ends it with a signal; it ends well.
     pub(crate) fn end(mut self, signal: Signal) {
         let process = self.process.take().unwrap();

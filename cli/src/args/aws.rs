@@ -12,9 +12,8 @@ use crate::kms_place::KmsPlace;
 /// nothing to be told about it.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct AwsOptions {
-    /// The key store is served there: unix:PATH, or a URL [default: $WAXSEAL_KMS, else the key store of --home]
-    #[arg(long, value_name = "WHERE", help_heading = "Key store")]
-    kms: Option<KmsPlace>,
+    #[command(flatten)]
+    pub(crate) served: ServedOption,
     /// Speak to the service at this URL [default: $AWS_ENDPOINT_URL_KMS, else the region's own]
     #[cfg(feature = "aws")]
     #[arg(long, value_name = "URL", help_heading = HEADING)]
@@ -33,8 +32,26 @@ pub(crate) struct AwsOptions {
     pub(crate) kms_concurrency: Option<u16>,
 }
 
+/// Where the embedded KMS is.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ServedOption {
+    /// The key store is served there: unix:PATH, or a URL [default: $WAXSEAL_KMS, else the key store of --home]
+    #[arg(long, value_name = "WHERE", help_heading = "Key store")]
+    kms: Option<KmsPlace>,
+}
+
 #[cfg(feature = "aws")]
 const HEADING: &str = "AWS KMS (for keys of it; region, profile and login as in every AWS tool)";
+
+impl ServedOption {
+    /// Where the embedded KMS is served, if it is not the key store of this user.
+    ///
+    /// # Errors
+    /// The environment names no place.
+    pub(crate) fn place(&self) -> Result<Option<KmsPlace>, CliError> {
+        KmsPlace::choose(self.kms.as_ref())
+    }
+}
 
 impl AwsOptions {
     /// Where the embedded KMS is served, if it is not the key store of this user.
@@ -42,6 +59,6 @@ impl AwsOptions {
     /// # Errors
     /// The environment names no place.
     pub(crate) fn kms_place(&self) -> Result<Option<KmsPlace>, CliError> {
-        KmsPlace::choose(self.kms.as_ref())
+        self.served.place()
     }
 }

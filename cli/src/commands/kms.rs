@@ -14,6 +14,7 @@ use crate::args::{
 use crate::atomic::directory_of;
 use crate::error::{Class, CliError};
 use crate::home::Home;
+use crate::kms_place::KmsPlace;
 use crate::library_errors;
 use crate::output::Console;
 use crate::passphrase::{Purpose, Source};
@@ -23,6 +24,9 @@ use crate::shown::shown;
 /// Runs the command.
 pub(crate) fn run(common: &Common, command: &KmsCommand, console: &Console) -> Result<(), CliError> {
     let directory = Home::find(common.home.as_deref())?.kms();
+    if let Some(name) = of_the_store_itself(command) {
+        KmsPlace::refuse(name, &directory)?;
+    }
     match command {
         KmsCommand::Init(args) => init(&directory, args, console),
         KmsCommand::Backup(args) => backup(&directory, args, console),
@@ -32,6 +36,19 @@ pub(crate) fn run(common: &Common, command: &KmsCommand, console: &Console) -> R
         KmsCommand::Credentials(args) => credentials::run(&directory, &args.command, console),
         KmsCommand::Lock(_) => lock::lock(&directory, console),
         KmsCommand::Unlock(args) => lock::unlock(&directory, &args.passphrase, console),
+    }
+}
+
+/// The name of a command that cannot be meant for a store that is served elsewhere. The others are about servers that run
+/// here.
+fn of_the_store_itself(command: &KmsCommand) -> Option<&'static str> {
+    match command {
+        KmsCommand::Init(_) => Some("init"),
+        KmsCommand::Backup(_) => Some("backup"),
+        KmsCommand::Restore(_) => Some("restore"),
+        KmsCommand::Seal(_) => Some("seal"),
+        KmsCommand::Credentials(_) => Some("credentials"),
+        KmsCommand::Serve(_) | KmsCommand::Lock(_) | KmsCommand::Unlock(_) => None,
     }
 }
 

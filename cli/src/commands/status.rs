@@ -3,21 +3,61 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
+use waxseal_key_service::{ErrorCode, KeyArn, Provider};
 use waxseal_kms_local::{SealKind, StoreError, StoreStatus};
 
-use crate::args::Common;
+use super::guarded;
+use super::keys::{DEFAULT_KEY, parse_key};
+use crate::args::{AwsOptions, Common, PassphraseOptions, Status};
 use crate::error::CliError;
 use crate::home::Home;
+use crate::kms_place::KmsPlace;
 use crate::library_errors;
 use crate::output::Console;
+use crate::session::{Missing, Reach, Session, Setup};
 use crate::shown::{shown, utc};
 
 /// Runs the command.
-pub(crate) fn run(common: &Common, console: &Console) -> Result<(), CliError> {
-    let directory = Home::find(common.home.as_deref())?.kms();
-    match waxseal_kms_local::status(&directory) {
+pub(crate) fn run(common: &Common, args: &Status, console: &Console) -> Result<(), CliError> {
+    let home = Home::find(common.home.as_deref())?;
+    match args.served.place()? {
+        Some(place) => guarded(|| served(&home, args, &place, console)),
+        None => of_store(&home.kms(), console),
+    }
+}
+
+/// Tells about a key store that is served: what only its owner knows is not told.
+fn served(home: &Home, args: &Status, place: &KmsPlace, console: &Console) -> Result<(), CliError> {
+    let aws = AwsOptions { served: args.served.clone(), ..AwsOptions::default() };
+    let passphrase = &PassphraseOptions::default();
+    let setup = Setup { home, passphrase, aws: &aws, missing: Missing::Refuse, reach: Reach::Machine };
+    let session = Session::new(&setup, console)?;
+    let envelope = session.envelope();
+    let service = envelope.service(Provider::Local).expect("a session has the embedded KMS, wherever that is");
+    let default_key = match session.wait(service.resolve_key(&parse_key(DEFAULT_KEY)?.key)) {
+        Ok(arn) => Some(arn),
+        Err(error) if error.code() == ErrorCode::NotFound => None,
+        Err(error) => {
+            return Err(library_errors::key_service(&error).within(&format!("{}: ", shown(&place.to_string()))));
+        }
+    };
+    let place = place.to_string();
+    console.result(
+        || {
+            let default_key = default_key.as_ref().map_or("none: there is no alias/default", KeyArn::as_str);
+            format!("key store    served at {}\nanswers      yes\ndefault key  {default_key}", shown(&place))
+        },
+        || {
+            let default_key = default_key.as_ref().map(KeyArn::as_str);
+            json!({"v": 1, "status": "ok", "exists": true, "served": place, "default_key": default_key})
+        },
+    )
+}
+
+fn of_store(directory: &Path, console: &Console) -> Result<(), CliError> {
+    match waxseal_kms_local::status(directory) {
         Ok(status) => console.result(|| text(&status), || json(&status)),
-        Err(StoreError::NotThere { .. }) => console.result(|| absent_text(&directory), || absent_json(&directory)),
+        Err(StoreError::NotThere { .. }) => console.result(|| absent_text(directory), || absent_json(directory)),
         Err(error) => Err(library_errors::store(&error)),
     }
 }

@@ -55,6 +55,32 @@ pub(super) fn hint(error: &KeyServiceError) -> Option<String> {
     Some(text)
 }
 
+/// What to do about an error of a served key store, where that is not what is to be done about one of AWS KMS.
+pub(super) fn hint_of_served(code: ErrorCode) -> Option<&'static str> {
+    Some(match code {
+        ErrorCode::NoCredentials => {
+            "requests to a served key store are signed: whoever has it makes an access key with 'waxseal kms credentials \
+             create --name NAME'; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to it, or AWS_PROFILE"
+        }
+        ErrorCode::UnrecognizedClient => {
+            "the served key store does not know this access key: 'waxseal kms credentials list' there shows those it knows"
+        }
+        ErrorCode::InvalidSignature | ErrorCode::RequestExpired => {
+            "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_PROFILE, and this machine's clock"
+        }
+        ErrorCode::Disabled => "'waxseal kms enable-key' makes it usable again",
+        ErrorCode::InvalidState => {
+            "if its deletion is pending: 'waxseal kms cancel-key-deletion', then 'waxseal kms enable-key'"
+        }
+        ErrorCode::NotFound => "'waxseal status' shows whether the key store answers, and its default key",
+        ErrorCode::Unreachable => "check that 'waxseal kms serve' runs there, and the network; then try again",
+        ErrorCode::InvalidAnswer => {
+            "what answers there is not 'waxseal kms serve', or something on the way changes answers"
+        }
+        _ => return None,
+    })
+}
+
 /// The key as it has to be typed: by itself it may mean one of the embedded KMS.
 fn typed(key: &str) -> String {
     match key.parse::<KeyReference>() {

@@ -41,6 +41,7 @@ mod at_url {
     use crate::args::AwsOptions;
     use crate::error::CliError;
     use crate::kms_place::KmsPlace;
+    use crate::library_errors;
 
     /// A served KMS, with requests signed by the credentials that every AWS tool takes. Its keys are those of the embedded
     /// KMS, wherever that is: files made here are opened by whoever has the store.
@@ -62,6 +63,16 @@ mod at_url {
                 KeyId::Arn(_) | KeyId::AliasArn { .. } => key.clone(),
             }
         }
+    }
+
+    /// An error of the served KMS. Its code stays; what it says to people is not what they are told of AWS.
+    fn explained(error: KeyServiceError) -> KeyServiceError {
+        let own = library_errors::served(&error);
+        let explained = match error.message() {
+            Some(text) => KeyServiceError::new(error.code(), text),
+            None => KeyServiceError::bare(error.code()),
+        };
+        explained.with_source(own)
     }
 
     /// An answer's key, if it is one of an embedded KMS: a file with any other would be taken to AWS to be opened.
@@ -92,7 +103,7 @@ mod at_url {
         }
 
         async fn resolve_key(&self, key: &KeyId) -> Result<KeyArn, KeyServiceError> {
-            self.0.resolve_key(&self.named(key).await).await.and_then(own)
+            self.0.resolve_key(&self.named(key).await).await.map_err(explained).and_then(own)
         }
 
         async fn generate_data_key(
@@ -100,7 +111,7 @@ mod at_url {
             key: &KeyId,
             context: &EncryptionContext,
         ) -> Result<GeneratedDataKey, KeyServiceError> {
-            let made = self.0.generate_data_key(&self.named(key).await, context).await?;
+            let made = self.0.generate_data_key(&self.named(key).await, context).await.map_err(explained)?;
             Ok(GeneratedDataKey { encrypted: own_encrypted(made.encrypted)?, plaintext: made.plaintext })
         }
 
@@ -110,7 +121,8 @@ mod at_url {
             context: &EncryptionContext,
         ) -> Result<EncryptedDataKey, KeyServiceError> {
             let key = self.named(key).await;
-            self.0.generate_data_key_without_plaintext(&key, context).await.and_then(own_encrypted)
+            let made = self.0.generate_data_key_without_plaintext(&key, context).await;
+            made.map_err(explained).and_then(own_encrypted)
         }
 
         async fn encrypt_data_key(
@@ -120,7 +132,8 @@ mod at_url {
             data_key: &DataKey,
         ) -> Result<EncryptedDataKey, KeyServiceError> {
             let key = self.named(key).await;
-            self.0.encrypt_data_key(&key, context, data_key).await.and_then(own_encrypted)
+            let made = self.0.encrypt_data_key(&key, context, data_key).await;
+            made.map_err(explained).and_then(own_encrypted)
         }
 
         async fn decrypt_data_key(
@@ -128,7 +141,7 @@ mod at_url {
             encrypted: &EncryptedDataKey,
             context: &EncryptionContext,
         ) -> Result<DataKey, KeyServiceError> {
-            self.0.decrypt_data_key(&as_there(encrypted)?, context).await
+            self.0.decrypt_data_key(&as_there(encrypted)?, context).await.map_err(explained)
         }
 
         async fn re_encrypt_data_key(
@@ -137,7 +150,8 @@ mod at_url {
             to: &KeyArn,
             context: &EncryptionContext,
         ) -> Result<EncryptedDataKey, KeyServiceError> {
-            self.0.re_encrypt_data_key(&as_there(encrypted)?, to, context).await.and_then(own_encrypted)
+            let made = self.0.re_encrypt_data_key(&as_there(encrypted)?, to, context).await;
+            made.map_err(explained).and_then(own_encrypted)
         }
 
         async fn is_stale(
@@ -145,7 +159,7 @@ mod at_url {
             encrypted: &EncryptedDataKey,
             context: &EncryptionContext,
         ) -> Result<bool, KeyServiceError> {
-            self.0.is_stale(&as_there(encrypted)?, context).await
+            self.0.is_stale(&as_there(encrypted)?, context).await.map_err(explained)
         }
     }
 }

@@ -87,7 +87,7 @@ pub fn restore(
     drop(opened);
     let plan = Plan { directory, home_region: &content.home_region, seal, last_backup_at: Some(content.at) };
     let root = create::create(&plan, |rows, making| write(&content, rows, making))?;
-    Ok(LocalKms { store: Store::open_with(directory, |_, _| Ok(root))? })
+    Store::open_with(directory, |_, _| Ok(root)).map(LocalKms::of)
 }
 
 /// Writes a backup's content into a store in the making, wrapped under its root key.

@@ -13,7 +13,6 @@ use crate::names::Name;
 use crate::operations::{DecryptRequest, Encrypting, ReEncryptRequest};
 use crate::refusals;
 use crate::region::Region;
-use crate::store::Wanted;
 
 /// An ARN names its own region; a bare key id or alias is one of the home region.
 #[async_trait]
@@ -110,7 +109,7 @@ impl KeyService for LocalKms {
             return Err(refusals::incorrect_key());
         }
         let name = Name::Id(encrypted.key_arn.key_id());
-        let current = self.store.find_usable(&region, name, Wanted::Current, "ReEncrypt")?;
+        let current = self.find_current(&region, name, "ReEncrypt")?;
         Ok(blob.version < current.key.current_version)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::path::Path;
+use std::sync::Arc;
 
 use waxseal_key_service::{AliasName, DataKey, EncryptedDataKey, EncryptionContext, KeyArn, KeyId};
 
@@ -23,7 +24,17 @@ use crate::timestamp::Timestamp;
 /// after the last fork.
 #[derive(Debug)]
 pub struct LocalKms {
-    pub(crate) store: Store,
+    pub(crate) store: Arc<Store>,
+    pub(crate) haste: Haste,
+}
+
+/// Whether a call may take its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Haste {
+    /// It may change the store before it answers.
+    None,
+    /// It may not.
+    Great,
 }
 
 /// What a new store is to be.
@@ -76,7 +87,12 @@ impl LocalKms {
             let region = home_region.clone();
             rows.insert_alias(&AliasRow { name: default_alias(), region, key, created_at: now, updated_at: now })
         })?;
-        Ok(Self { store: Store::open_with(directory, |_, _| Ok(root))? })
+        Store::open_with(directory, |_, _| Ok(root)).map(Self::of)
+    }
+
+    /// The embedded KMS over an open store.
+    pub(crate) fn of(store: Store) -> Self {
+        Self { store: Arc::new(store), haste: Haste::None }
     }
 
     /// Opens the store in `directory`. The passphrase is asked for only if one seals it.
@@ -94,7 +110,7 @@ impl LocalKms {
     /// # Errors
     /// As [`LocalKms::open`], or the key service refuses.
     pub fn unseal(directory: &Path, secrets: Secrets<'_>) -> Result<Self, StoreError> {
-        Store::open(directory, secrets).map(|store| Self { store })
+        Store::open(directory, secrets).map(Self::of)
     }
 
     /// Opens the store in `directory`, which is made if there is none. Of many processes at once one makes it.

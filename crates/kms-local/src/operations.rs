@@ -67,8 +67,8 @@ use crate::names::Name;
 use crate::protocol::{Answer, Arguments};
 use crate::refusals;
 use crate::region::Region;
+use crate::store::Usable;
 use crate::store::rows::Rows;
-use crate::store::{Usable, Wanted};
 use crate::timestamp::Timestamp;
 
 /// What performs the protocol's request of one operation.
@@ -133,7 +133,7 @@ impl LocalKms {
     ) -> Result<Encrypting, KeyServiceError> {
         context::check_size(context)?;
         let name = Name::within(region, key)?;
-        let Usable { key, material } = self.store.find_usable(region, name, Wanted::Current, operation)?;
+        let Usable { key, material } = self.find_current(region, name, operation)?;
         // Its row says which version encrypts, and that version is missing: the row does not match the others.
         let material = material.ok_or_else(|| self.store.damaged("a key has lost its current material"))?;
         Ok(Encrypting { key, material })
@@ -152,7 +152,7 @@ impl LocalKms {
     fn find(&self, region: &Region, name: Name<'_>) -> Result<Arc<Key>, KeyServiceError> {
         let key = self.store.find(region, name)?.ok_or_else(|| name.not_found(region))?;
         // What is told about a key is what the next request will find.
-        if key.is_rotation_due() && self.store.rotate_if_due(&key)? {
+        if self.rotate_if_due(&key)? {
             return self.store.find(region, name)?.ok_or_else(|| name.not_found(region));
         }
         Ok(key)

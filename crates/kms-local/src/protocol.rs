@@ -6,17 +6,21 @@ mod constraints;
 mod json;
 mod reading;
 
+use std::error::Error as _;
+use std::sync::Arc;
+
 use waxseal_key_service::KeyServiceError;
 use zeroize::Zeroizing;
 
 pub(crate) use answer::{Answer, Object};
 pub(crate) use arguments::{Arguments, Value};
 
-use crate::local_kms::LocalKms;
+use crate::local_kms::{Haste, LocalKms};
 use crate::model::{self, Operation};
 use crate::operations::{self, Perform};
 use crate::refusals;
 use crate::region::Region;
+use crate::rotation::RotationDue;
 
 /// Whether the embedded KMS performs the operation of this name.
 pub(crate) fn performs(name: &str) -> bool {
@@ -39,6 +43,24 @@ impl LocalKms {
         let arguments = read(operation, body)?;
         let perform = operations::perform(operation.name).ok_or_else(|| refusals::unsupported(operation.name))?;
         self.perform(region, perform, &arguments)
+    }
+
+    /// As [`LocalKms::call`] of an operation that only reads, for callers that others wait for: `None` means that the store
+    /// would have to be changed first, because the rotation of a key is due, and that nothing was done.
+    ///
+    /// # Errors
+    /// As [`LocalKms::call`].
+    pub fn call_in_haste(
+        &self,
+        region: &Region,
+        operation: &str,
+        body: &[u8],
+    ) -> Option<Result<Zeroizing<Vec<u8>>, KeyServiceError>> {
+        let in_haste = Self { store: Arc::clone(&self.store), haste: Haste::Great };
+        match in_haste.call(region, operation, body) {
+            Err(error) if error.source().is_some_and(|source| source.is::<RotationDue>()) => None,
+            answer => Some(answer),
+        }
     }
 
     fn perform(

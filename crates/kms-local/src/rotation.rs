@@ -2,14 +2,17 @@
 
 use std::ops::RangeInclusive;
 
-use waxseal_key_service::KeyServiceError;
+use thiserror::Error;
+use waxseal_key_service::{ErrorCode, KeyServiceError};
 
 use crate::error::StoreError;
 use crate::key::{Key, KeyState, RotationType};
+use crate::local_kms::{Haste, LocalKms};
 use crate::names::Name;
 use crate::refusals;
-use crate::store::Store;
+use crate::region::Region;
 use crate::store::rows::Rows;
+use crate::store::{Store, Usable, Wanted};
 use crate::timestamp::Timestamp;
 
 /// Most rotations on demand of one key.
@@ -43,17 +46,50 @@ impl RotationSchedule {
 
 impl Key {
     /// Whether its material is to be rotated before it encrypts again. A key that is not enabled waits until it is.
-    pub(crate) fn is_rotation_due(&self) -> bool {
+    fn is_rotation_due(&self) -> bool {
         // The clock is read for the few keys only that have a schedule.
         self.schedule.is_some_and(|schedule| schedule.next_at <= Timestamp::now())
             && self.metadata.key_state == KeyState::Enabled
     }
 }
 
+/// A rotation that is due has to wait for who has the time to make it.
+#[derive(Debug, Error)]
+#[error("the rotation of the key is due")]
+pub(crate) struct RotationDue;
+
+impl LocalKms {
+    /// Finds a key that may be used for an operation, and the material that encrypts now.
+    pub(crate) fn find_current(
+        &self,
+        region: &Region,
+        name: Name<'_>,
+        operation: &str,
+    ) -> Result<Usable, KeyServiceError> {
+        let usable = self.store.find_usable(region, name, Wanted::Current, operation)?;
+        match self.rotate_if_due(&usable.key)? {
+            true => self.store.find_usable(region, name, Wanted::Current, operation),
+            false => Ok(usable),
+        }
+    }
+
+    /// Rotates a key if that is due; says whether it is another one now.
+    pub(crate) fn rotate_if_due(&self, key: &Key) -> Result<bool, KeyServiceError> {
+        match self.haste {
+            _ if !key.is_rotation_due() => Ok(false),
+            Haste::None => Ok(self.store.rotate(key)?),
+            Haste::Great => {
+                let text = "The key is about to be rotated.";
+                Err(KeyServiceError::new(ErrorCode::Internal, text).with_source(RotationDue))
+            }
+        }
+    }
+}
+
 impl Store {
     /// Rotates a key whose rotation is due; says whether it did. Another process may have been faster, and a store that cannot
     /// be written goes on with the material that it has.
-    pub(crate) fn rotate_if_due(&self, key: &Key) -> Result<bool, StoreError> {
+    fn rotate(&self, key: &Key) -> Result<bool, StoreError> {
         let rotated = self.write(|rows| {
             let Some(key) = rows.key(&key.region, Name::Id(key.metadata.arn.key_id()))? else { return Ok(false) };
             let due = key.schedule.filter(|_| key.is_rotation_due());

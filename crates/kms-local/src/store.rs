@@ -1,14 +1,19 @@
 //! The store: a SQLite database in a directory, and the keys of it that are in memory.
 //!
-//! One connection serves what all threads read, under one lock that is held for a query, never for the cryptography of a
-//! request, and never while somebody waits for another process: changes have a connection of their own. What was read
-//! stays in memory until anybody changes the store, which every call looks for first: a key that was disabled elsewhere
-//! is disabled for the very next call (SEMANTICS.md, "Many processes").
+//! What was read stays in memory until anybody changes the store, which every call looks for first: a key that was disabled
+//! elsewhere is disabled for the very next call (SEMANTICS.md, "Many processes"). What is not in memory is read with one
+//! connection for all threads, under one lock that is held for a query, never for the cryptography of a request, and never
+//! while somebody waits for another process: changes have a connection of their own.
+//!
+//! Locks are taken in this order: of the connection, and then of the memory. Only who has both changes what is in memory, so
+//! that nothing older than its stamp gets there.
 
 mod cache;
 mod connection;
 pub(crate) mod create;
 pub(crate) mod credentials;
+mod log_index;
+mod memory;
 mod reseal;
 pub(crate) mod rows;
 mod schema;
@@ -18,7 +23,7 @@ mod tests;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use rusqlite::{Connection, TransactionBehavior};
 use waxseal_key_service::{AliasName, KeyServiceError};
@@ -32,7 +37,8 @@ use crate::seal::Secrets;
 use crate::seal::root_key::{MaterialPlace, RootKey, StoreId};
 use crate::timestamp::Timestamp;
 use cache::Cache;
-use connection::{Access, Stamp};
+use connection::Opened;
+use memory::Memory;
 use rows::{MaterialRow, Rows};
 
 /// The database's name in the store's directory.
@@ -47,18 +53,11 @@ pub(crate) struct Store {
     id: StoreId,
     home_region: Region,
     root: RootKey,
-    inner: Mutex<Inner>,
+    /// The connection that reads.
+    reader: Mutex<Opened>,
+    memory: RwLock<Memory>,
     /// The connection that changes are made with, once there was one. It may wait for another process for seconds.
     writer: Mutex<Option<Connection>>,
-}
-
-/// What the lock of readers protects.
-struct Inner {
-    connection: Connection,
-    access: Access,
-    cache: Cache,
-    /// The state of the database that the cache was filled from.
-    stamp: Stamp,
 }
 
 /// Which version of a key's material is wanted.
@@ -88,13 +87,20 @@ impl Store {
         unseal: impl FnOnce(&rows::Meta, &Path) -> Result<RootKey, StoreError>,
     ) -> Result<Self, StoreError> {
         let database = directory.join(DATABASE);
-        let (connection, access) = connection::open(directory, &database)?;
-        let meta = Rows::new(&connection, &database).meta()?;
+        let (reader, index) = connection::open_to_stay(directory, &database)?;
+        let meta = Rows::new(&reader.connection, &database).meta()?;
         let root = unseal(&meta, &database)?;
-        let stamp = access.stamp(&connection, &database)?;
-        let inner = Mutex::new(Inner { connection, access, cache: Cache::default(), stamp });
-        let (id, home_region, writer) = (meta.id, meta.home_region, Mutex::new(None));
-        let store = Self { directory: directory.to_owned(), database, id, home_region, root, inner, writer };
+        let memory = Memory::new(index);
+        let store = Self {
+            directory: directory.to_owned(),
+            database,
+            id: meta.id,
+            home_region: meta.home_region,
+            root,
+            reader: Mutex::new(reader),
+            memory: RwLock::new(memory),
+            writer: Mutex::new(None),
+        };
         // A store that cannot be changed now must open all the same: what is due is not found in any case, and the next
         // opening tries again.
         drop(store.destroy_what_is_due());
@@ -111,13 +117,17 @@ impl Store {
 
     /// Finds a key; `None` means that the name names nothing.
     pub(crate) fn find(&self, region: &Region, name: Name<'_>) -> Result<Option<Arc<Key>>, StoreError> {
-        let mut inner = self.fresh()?;
-        if let Some(key) = inner.cache.key(region, name) {
+        let known = |cache: &Cache| cache.key(region, name);
+        if let Some(key) = self.memory().now(known) {
             return Ok(Some(key));
         }
-        let Inner { connection, cache, .. } = &mut *inner;
-        let found = Rows::new(connection, &self.database).key(region, name)?;
-        Ok(found.map(|key| cache.insert(region, name, key)))
+        let reader = self.fresh()?;
+        // Another thread may have been faster.
+        if let Some(key) = self.memory().last(known) {
+            return Ok(Some(key));
+        }
+        let found = Rows::new(&reader.connection, &self.database).key(region, name)?;
+        Ok(found.map(|key| self.memory_mut().cache().insert(region, name, key)))
     }
 
     /// Finds a key that may be used for an operation, and the wanted version of its material.
@@ -128,52 +138,37 @@ impl Store {
         wanted: Wanted,
         operation: &str,
     ) -> Result<Usable, KeyServiceError> {
-        let usable = self.find_usable_now(region, name, wanted, operation)?;
-        // Only what encrypts has to be new.
-        if matches!(wanted, Wanted::Current) && usable.key.is_rotation_due() && self.rotate_if_due(&usable.key)? {
-            return self.find_usable_now(region, name, wanted, operation);
+        let known = |cache: &Cache| cache.usable(region, name, wanted, operation);
+        if let Some(found) = self.memory().now(known) {
+            return found;
         }
-        Ok(usable)
-    }
-
-    fn find_usable_now(
-        &self,
-        region: &Region,
-        name: Name<'_>,
-        wanted: Wanted,
-        operation: &str,
-    ) -> Result<Usable, KeyServiceError> {
-        let mut inner = self.fresh()?;
-        if let Some(key) = inner.cache.key(region, name) {
-            key.check_encrypts(operation)?;
-            key.check_usable()?;
-            if let Some(material) = inner.cache.material(&key, wanted.of(&key)) {
-                return Ok(Usable { key, material: Some(material) });
-            }
+        let reader = self.fresh()?;
+        if let Some(found) = self.memory().last(known) {
+            return found;
         }
-        self.load_usable(&mut inner, region, name, wanted, operation)
+        self.load_usable(&reader.connection, region, name, wanted, operation)
     }
 
     /// As [`Store::find_usable`], from the database: key and material are of one snapshot.
     fn load_usable(
         &self,
-        inner: &mut Inner,
+        connection: &Connection,
         region: &Region,
         name: Name<'_>,
         wanted: Wanted,
         operation: &str,
     ) -> Result<Usable, KeyServiceError> {
-        let Inner { connection, cache, .. } = inner;
         let snapshot = connection.unchecked_transaction().map_err(|error| self.database_error(error))?;
         let rows = Rows::new(&snapshot, &self.database);
         let key = rows.key(region, name)?.ok_or_else(|| name.not_found(region))?;
-        let key = cache.insert(region, name, key);
+        let key = self.memory_mut().cache().insert(region, name, key);
         key.check_encrypts(operation)?;
         key.check_usable()?;
         let Some(row) = rows.material(&key.region, key.id(), wanted.of(&key))? else {
             return Ok(Usable { key, material: None });
         };
-        let material = cache.insert_material(&key, self.unwrap_material(&key, &row)?);
+        let material = self.unwrap_material(&key, &row)?;
+        let material = self.memory_mut().cache().insert_material(&key, material);
         Ok(Usable { key, material: Some(material) })
     }
 
@@ -210,8 +205,8 @@ impl Store {
         &self,
         read: impl FnOnce(&Self, &Rows<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let inner = self.fresh()?;
-        let snapshot = inner.connection.unchecked_transaction().map_err(|error| self.database_error(error))?;
+        let reader = self.fresh()?;
+        let snapshot = reader.connection.unchecked_transaction().map_err(|error| self.database_error(error))?;
         read(self, &Rows::new(&snapshot, &self.database))
     }
 
@@ -244,9 +239,9 @@ impl Store {
     }
 
     fn open_for_writing(&self) -> Result<Connection, StoreError> {
-        let (connection, access) = connection::open(&self.directory, &self.database)?;
-        access.check_writable(&self.database)?;
-        Ok(connection)
+        let opened = connection::open(&self.directory, &self.database)?;
+        opened.access.check_writable(&self.database)?;
+        Ok(opened.connection)
     }
 
     /// Makes and wraps a new material, and writes it as a version of the key.
@@ -289,28 +284,42 @@ impl Store {
 
     /// Empties the log; another reader may hold it open a little longer.
     fn empty_the_log(&self) -> Result<(), StoreError> {
-        empty_log(&self.inner().connection).map_err(|error| self.database_error(error))
+        empty_log(&self.reader().connection).map_err(|error| self.database_error(error))
     }
 
-    /// Takes the lock and forgets what another process may have changed.
-    fn fresh(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
-        let mut inner = self.inner();
-        let stamp = inner.access.stamp(&inner.connection, &self.database)?;
-        if stamp != inner.stamp {
-            inner.cache.clear();
-            if inner.access.must_reopen() {
-                (inner.connection, inner.access) = connection::open(&self.directory, &self.database)?;
-                inner.stamp = inner.access.stamp(&inner.connection, &self.database)?;
-            } else {
-                inner.stamp = stamp;
-            }
+    /// Takes the lock of the connection, and forgets what somebody may have changed.
+    fn fresh(&self) -> Result<MutexGuard<'_, Opened>, StoreError> {
+        let mut reader = self.reader();
+        // What is read after this is at least as new.
+        let stamp = self.memory().stamp(&reader, &self.database)?;
+        if self.memory().is_of(&stamp) {
+            return Ok(reader);
         }
-        Ok(inner)
+        self.memory_mut().cache().clear();
+        if reader.access.must_reopen() {
+            let (opened, index) = connection::open_to_stay(&self.directory, &self.database)?;
+            *reader = opened;
+            *self.memory_mut() = Memory::new(index);
+            let stamp = self.memory().stamp(&reader, &self.database)?;
+            self.memory_mut().set_stamp(stamp);
+        } else {
+            self.memory_mut().set_stamp(stamp);
+        }
+        Ok(reader)
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    fn reader(&self) -> MutexGuard<'_, Opened> {
         // A panic under the lock leaves an open transaction at worst, which its own drop rolls back.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn memory(&self) -> RwLockReadGuard<'_, Memory> {
+        self.memory.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is in memory, to change it: only for who has the lock of the connection.
+    fn memory_mut(&self) -> RwLockWriteGuard<'_, Memory> {
+        self.memory.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The error of a store that breaks its own rules.

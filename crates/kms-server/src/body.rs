@@ -1,8 +1,12 @@
 //! Reads the body of a request: bounded in size and time, into memory that is wiped.
 
-use axum::body::Body;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use zeroize::Zeroizing;
 
 use crate::limits::Limits;
@@ -12,16 +16,20 @@ use crate::refusal::Refusal;
 const USUAL_LEN: usize = 4096;
 
 /// Reads the whole body.
-pub(crate) async fn read(headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+pub(crate) async fn read(headers: &HeaderMap, body: Incoming, limits: &Limits) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|len| len > limits.body) {
         return Err(too_large(limits));
     }
-    let whole = collect(body, announced.unwrap_or(USUAL_LEN), limits);
+    let mut whole = pin!(collect(body, announced.unwrap_or(USUAL_LEN), limits));
+    // Nearly every body comes with its headers. A timer would wake another thread for it.
+    if let Poll::Ready(whole) = poll_fn(|context| Poll::Ready(whole.as_mut().poll(context))).await {
+        return whole;
+    }
     tokio::time::timeout(limits.body_time, whole).await.unwrap_or_else(|_| Err(too_slow()))
 }
 
-async fn collect(mut body: Body, expected: usize, limits: &Limits) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+async fn collect(mut body: Incoming, expected: usize, limits: &Limits) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(expected));
     while let Some(frame) = body.frame().await {
         // Trailers are left alone: nothing in the protocol uses them.

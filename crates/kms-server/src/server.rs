@@ -7,9 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::Request;
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,7 +16,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
-use tower_service::Service as _;
 
 use crate::control::Control;
 use crate::error::ServerError;
@@ -29,7 +25,7 @@ use crate::listen::{Accepted, Listen, Listener};
 use crate::log::{Event, Log};
 use crate::peer::Peer;
 use crate::peers::{Counted, Peers};
-use crate::service::{Shared, router};
+use crate::service::{Shared, Visit, router};
 use crate::tls::Tls;
 
 /// How long no connection is accepted after one could not be: most likely there are too many open files.
@@ -216,11 +212,8 @@ impl Connection {
     async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
         let Self { shared, router, watcher, _counted, _place } = self;
         let _connected = shared.metrics.connected();
-        let service = service_fn(move |request: Request<Incoming>| {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(peer.clone());
-            router.clone().call(request)
-        });
+        let visit = Arc::new(Visit { shared: Arc::clone(&shared), router, peer });
+        let service = service_fn(move |request| Arc::clone(&visit).answer(request));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(shared.limits.head_time)

@@ -1,6 +1,7 @@
 //! From an HTTP request to its answer: `POST /` is a call of AWS KMS's protocol, and there are two pages for whoever watches
 //! the server.
 
+use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -9,10 +10,12 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::get;
+use hyper::body::Incoming;
 use tokio::sync::Semaphore;
+use tower_service::Service as _;
 use waxseal_key_service::{ErrorCode, KeyServiceError};
 use waxseal_kms_local::model::operation;
 use waxseal_kms_local::{LocalKms, Region};
@@ -67,10 +70,28 @@ impl Shared {
     }
 }
 
-/// The routes of one server.
+/// What the requests of one connection share.
+pub(crate) struct Visit {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) router: Router,
+    pub(crate) peer: Peer,
+}
+
+impl Visit {
+    /// Answers a request. Calls, which are nearly all of them, do not take the way through the router.
+    pub(crate) async fn answer(self: Arc<Self>, request: hyper::Request<Incoming>) -> Result<Response, Infallible> {
+        if request.method() == Method::POST && request.uri().path() == "/" {
+            return Ok(call(&self.shared, &self.peer, request).await);
+        }
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(self.peer.clone());
+        self.router.clone().call(request).await
+    }
+}
+
+/// The routes of one server, but for its calls.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
-        .route("/", post(call).fallback(nothing_here))
         .route("/healthz", get(health).fallback(nothing_here))
         .route("/metrics", get(metrics).fallback(nothing_here))
         .fallback(nothing_here)
@@ -78,12 +99,12 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
 }
 
 /// Answers a call, and takes note of it.
-async fn call(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+async fn call(shared: &Arc<Shared>, peer: &Peer, request: hyper::Request<Incoming>) -> Response {
     let (began, id) = (Instant::now(), RequestId::random());
     let (parts, body) = request.into_parts();
     let mut known = Known::default();
-    let outcome = perform(&shared, &parts, body, &mut known).await;
-    note(&shared, &id, &parts, &known, outcome.as_ref().err(), began);
+    let outcome = perform(shared, peer, &parts, body, &mut known).await;
+    note(shared, &id, peer.shown(), &known, outcome.as_ref().err(), began);
     match outcome {
         Ok(body) => answer::success(&id, body),
         Err(refusal) => answer::refused(&id, &refusal),
@@ -93,31 +114,33 @@ async fn call(State(shared): State<Arc<Shared>>, request: Request) -> Response {
 /// The order of the checks is AWS's: the signature, the operation, and then whatever is the operation's own.
 async fn perform(
     shared: &Arc<Shared>,
+    peer: &Peer,
     parts: &Parts,
-    body: Body,
+    body: Incoming,
     known: &mut Known,
 ) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     let body = body::read(&parts.headers, body, &shared.limits).await?;
     let kms = shared.keeper.kms().ok_or_else(locked)?;
-    let caller = known.caller.insert(identify(&kms, parts, &body)?);
+    let caller = known.caller.insert(identify(&kms, peer, parts, &body)?);
     let name = target(parts).ok_or_else(unknown_operation)?;
     known.operation = Some(name);
     if !is_json(parts) {
         return Err(unknown_operation().status(StatusCode::NOT_FOUND));
     }
-    let region = caller.region.clone();
-    if QUICK.contains(&name) {
-        guarded(&kms, &region, name, &body)
-    } else {
-        drop(kms);
-        in_the_background(shared, region, name, body).await
+    let region = &caller.region;
+    if QUICK.contains(&name)
+        && let Some(answer) = guarded(|| kms.call_in_haste(region, name, &body))?
+    {
+        return answer.map_err(Refusal::from);
     }
+    let region = region.clone();
+    drop(kms);
+    in_the_background(shared, region, name, body).await
 }
 
 /// Who calls, and for which region: the signature says it, or the socket if it is its owner.
-fn identify(kms: &LocalKms, parts: &Parts, body: &[u8]) -> Result<Caller, Refusal> {
-    let peer = parts.extensions.get::<Peer>();
-    if let Some(region) = peer.and_then(|peer| peer.owner_s_region(parts, kms.home_region())) {
+fn identify(kms: &LocalKms, peer: &Peer, parts: &Parts, body: &[u8]) -> Result<Caller, Refusal> {
+    if let Some(region) = peer.owner_s_region(parts, kms.home_region()) {
         return region.map(Caller::owner);
     }
     let find = |id: &str| kms.credential(id).map_err(|error| Refusal::from(KeyServiceError::from(error)));
@@ -136,17 +159,14 @@ async fn in_the_background(
     let call = tokio::task::spawn_blocking(move || {
         // It may have waited until here, and been locked meanwhile.
         let kms = shared.keeper.kms().ok_or_else(locked)?;
-        guarded(&kms, &region, name, &body)
+        guarded(|| kms.call(&region, name, &body))?.map_err(Refusal::from)
     });
     call.await.unwrap_or_else(|_| Err(internal()))
 }
 
 /// Runs a call. One that panics has failed, like any other that fails by the service's own fault.
-fn guarded(kms: &LocalKms, region: &Region, name: &str, body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Refusal> {
-    match catch_unwind(AssertUnwindSafe(|| kms.call(region, name, body))) {
-        Ok(answer) => answer.map_err(Refusal::from),
-        Err(_) => Err(internal()),
-    }
+fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, Refusal> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|_| internal())
 }
 
 /// The operation that the request names, if it is one of AWS KMS.
@@ -161,13 +181,13 @@ fn is_json(parts: &Parts) -> bool {
     value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(answer::JSON)
 }
 
-fn note(shared: &Shared, id: &RequestId, parts: &Parts, known: &Known, refusal: Option<&Refusal>, began: Instant) {
+fn note(shared: &Shared, id: &RequestId, peer: &str, known: &Known, refusal: Option<&Refusal>, began: Instant) {
     let (duration, code) = (began.elapsed(), refusal.map(Refusal::code));
     shared.metrics.count(known.operation, code, duration);
     let cause = refusal.and_then(Refusal::cause).map(ToString::to_string);
     shared.log.request(&RequestRecord {
         request_id: id.as_str(),
-        peer: parts.extensions.get::<Peer>().map_or("", Peer::shown),
+        peer,
         operation: known.operation,
         region: known.caller.as_ref().map(|caller| caller.region.as_str()),
         credential: known.caller.as_ref().map(|caller| caller.name.as_str()),
@@ -195,8 +215,8 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
 /// Any other path or method.
 async fn nothing_here(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (began, id, refusal) = (Instant::now(), RequestId::random(), unknown_operation().status(StatusCode::NOT_FOUND));
-    let (parts, _) = request.into_parts();
-    note(&shared, &id, &parts, &Known::default(), Some(&refusal), began);
+    let peer = request.extensions().get::<Peer>().map_or("", Peer::shown);
+    note(&shared, &id, peer, &Known::default(), Some(&refusal), began);
     answer::refused(&id, &refusal)
 }
 

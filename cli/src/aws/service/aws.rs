@@ -28,11 +28,13 @@ pub(crate) struct Aws {
     region: String,
     /// The key that the requests are about, for errors.
     about: String,
+    /// Whether it is the embedded KMS, served at a URL.
+    is_served: bool,
 }
 
 impl Aws {
     /// Reads the configuration of AWS. Nothing is sent. `url` is the endpoint, if one is named, and `region` the region if
-    /// nothing else names one.
+    /// nothing else names one, which an embedded KMS that is served has.
     ///
     /// # Errors
     /// No region is set, or an option does not go with it.
@@ -51,6 +53,7 @@ impl Aws {
             timeouts: timeouts(words)?,
             ..AwsKmsOptions::default()
         };
+        let is_served = region.is_some();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| CliError::system(Class::Other, "cannot start", &error))?;
         let kms = runtime.block_on(AwsKms::connect(options));
@@ -62,7 +65,8 @@ impl Aws {
             Data::Text(text) if name == "KeyId" || name == "AliasName" => Some(text.as_str().to_owned()),
             _ => None,
         });
-        Ok(Self { runtime, kms, region, about: key.unwrap_or_else(|| "no key in particular".to_owned()) })
+        let about = key.unwrap_or_else(|| "no key in particular".to_owned());
+        Ok(Self { runtime, kms, region, about, is_served })
     }
 
     /// Performs an operation.
@@ -77,6 +81,7 @@ impl Aws {
         let answer = self.kms.pass_through(&self.region, operation.name, &self.about, body);
         self.runtime.block_on(answer).map_err(|error| match answered(&error) {
             true => failed(operation.name, &error),
+            false if self.is_served => library_errors::served(&error),
             false => library_errors::key_service(&error),
         })
     }

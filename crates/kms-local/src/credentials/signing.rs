@@ -59,10 +59,23 @@ impl fmt::Debug for SigningKey {
 
 /// The signing keys of a credential that were used of late.
 #[derive(Default)]
-pub(super) struct Kept(Mutex<VecDeque<(String, Arc<SigningKey>)>>);
+pub(super) struct Kept(Mutex<VecDeque<KeptKey>>);
+
+struct KeptKey {
+    day: String,
+    region: String,
+    service: String,
+    key: Arc<SigningKey>,
+}
+
+impl KeptKey {
+    fn is_for(&self, scope: SigningScope<'_>) -> bool {
+        SigningScope { day: &self.day, region: &self.region, service: &self.service } == scope
+    }
+}
 
 impl Kept {
-    fn keys(&self) -> MutexGuard<'_, VecDeque<(String, Arc<SigningKey>)>> {
+    fn keys(&self) -> MutexGuard<'_, VecDeque<KeptKey>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -71,29 +84,23 @@ impl Credential {
     /// The signing key for a scope.
     #[must_use]
     pub fn signing_key(&self, scope: SigningScope<'_>) -> Arc<SigningKey> {
-        let name = scope.name();
-        let kept = self.kept.keys().iter().find(|(kept, _)| *kept == name).map(|(_, key)| Arc::clone(key));
+        let kept = self.kept.keys().iter().find(|kept| kept.is_for(scope)).map(|kept| Arc::clone(&kept.key));
         kept.unwrap_or_else(|| Arc::new(SigningKey::derive(self.expose_secret(), scope)))
     }
 
     /// Keeps a signing key for requests to come, for as long as the credential itself stays in memory. Only one that was
     /// proven to be used should be: others could be without number.
     pub fn keep_signing_key(&self, scope: SigningScope<'_>, key: &Arc<SigningKey>) {
-        let name = scope.name();
         let mut keys = self.kept.keys();
-        if keys.iter().any(|(kept, _)| *kept == name) {
+        if keys.iter().any(|kept| kept.is_for(scope)) {
             return;
         }
         if keys.len() >= MAX_KEPT {
             keys.pop_front();
         }
-        keys.push_back((name, Arc::clone(key)));
-    }
-}
-
-impl SigningScope<'_> {
-    fn name(&self) -> String {
-        [self.day, self.region, self.service].join("/")
+        let SigningScope { day, region, service } = scope;
+        let (day, region, service) = (day.to_owned(), region.to_owned(), service.to_owned());
+        keys.push_back(KeptKey { day, region, service, key: Arc::clone(key) });
     }
 }
 

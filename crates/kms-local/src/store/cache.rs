@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use waxseal_key_service::KeyServiceError;
+
 use crate::credentials::Credential;
 use crate::key::{Key, Material};
 use crate::names::Name;
 use crate::region::Region;
+use crate::store::{Usable, Wanted};
 use crate::timestamp::Timestamp;
 
 /// Most keys that stay in memory. A store has a handful; whoever uses thousands in turn pays for reading them.
@@ -57,7 +60,23 @@ impl Cache {
         (!gone).then(|| Arc::clone(key))
     }
 
-    pub(super) fn material(&self, key: &Key, version: u32) -> Option<Arc<Material>> {
+    /// A key that may be used with its wanted material, or why it may not; none if one of both is not in memory.
+    pub(super) fn usable(
+        &self,
+        region: &Region,
+        name: Name<'_>,
+        wanted: Wanted,
+        operation: &str,
+    ) -> Option<Result<Usable, KeyServiceError>> {
+        let key = self.key(region, name)?;
+        if let Err(refused) = key.check_encrypts(operation).and_then(|()| key.check_usable()) {
+            return Some(Err(refused));
+        }
+        let material = self.material(&key, wanted.of(&key))?;
+        Some(Ok(Usable { key, material: Some(material) }))
+    }
+
+    fn material(&self, key: &Key, version: u32) -> Option<Arc<Material>> {
         let cached = self.regions.get(&key.region)?.keys.get(key.metadata.arn.key_id())?;
         cached.materials.get(&version).map(Arc::clone)
     }

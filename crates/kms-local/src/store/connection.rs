@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::log_index::{Header, LogIndex};
 use super::schema;
 use crate::error::StoreError;
 use crate::files;
@@ -28,9 +29,17 @@ pub(super) enum Access {
     Outdated,
 }
 
+/// An open database.
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    pub(super) access: Access,
+}
+
 /// A state of the database; another one means that something changed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Stamp {
+    /// The header of the log's index.
+    Index(Header),
     /// SQLite's count of the changes by other connections.
     Version(i64),
     /// The file's own marks, and whether a log has appeared beside it.
@@ -38,7 +47,7 @@ pub(super) enum Stamp {
 }
 
 /// Opens the database of the store in `directory`.
-pub(super) fn open(directory: &Path, database: &Path) -> Result<(Connection, Access), StoreError> {
+pub(super) fn open(directory: &Path, database: &Path) -> Result<Opened, StoreError> {
     if !files::is_there(database) {
         return Err(StoreError::NotThere { path: directory.to_owned() });
     }
@@ -47,7 +56,23 @@ pub(super) fn open(directory: &Path, database: &Path) -> Result<(Connection, Acc
     if schema::check(&connection, database)? < schema::VERSION {
         access = bring_up_to_date(&mut connection, access, database)?;
     }
-    Ok((connection, access))
+    Ok(Opened { connection, access })
+}
+
+/// As [`open`], and opens the index of its log, where that tells its changes.
+pub(super) fn open_to_stay(directory: &Path, database: &Path) -> Result<(Opened, Option<LogIndex>), StoreError> {
+    let before = identity(database);
+    let opened = open(directory, database)?;
+    // Who only reads may have an index of its own in memory.
+    let index = if opened.access == Access::ReadWrite { LogIndex::open(database) } else { None };
+    // If the database was replaced meanwhile, the index may be that of the other one.
+    Ok((opened, index.filter(|_| before.is_some() && before == identity(database))))
+}
+
+/// Which file it is, if it is one: the index of what a link leads to is elsewhere.
+fn identity(database: &Path) -> Option<(u64, u64)> {
+    let meta = fs::symlink_metadata(database).ok()?;
+    meta.is_file().then(|| (meta.dev(), meta.ino()))
 }
 
 /// Brings a database of an older schema version up to date, or lets it be read where it cannot be written.
@@ -136,18 +161,21 @@ pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
     )
 }
 
-impl Access {
+impl Opened {
     /// The state of the database now.
-    pub(super) fn stamp(self, connection: &Connection, database: &Path) -> Result<Stamp, StoreError> {
-        if self == Self::Still {
+    pub(super) fn stamp(&self, database: &Path) -> Result<Stamp, StoreError> {
+        if self.access == Access::Still {
             return file_stamp(database);
         }
-        let version = connection
+        let version = self
+            .connection
             .prepare_cached("PRAGMA data_version")
             .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
         version.map(Stamp::Version).map_err(|error| StoreError::database(database, error))
     }
+}
 
+impl Access {
     /// Whether a change is seen by a new connection only.
     pub(super) fn must_reopen(self) -> bool {
         matches!(self, Self::Still | Self::Outdated)

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use rusqlite::TransactionBehavior;
 use zeroize::Zeroizing;
 
+use super::cache::Cache;
+use super::connection::Opened;
 use super::rows::Rows;
-use super::{DATABASE, Inner, Store, connection};
+use super::{DATABASE, Store, connection};
 use crate::aead;
 use crate::credentials::{Credential, CredentialInfo, SECRET_LEN, is_secret};
 use crate::encoding::Fields;
@@ -26,14 +28,19 @@ pub(crate) struct CredentialRow {
 impl Store {
     /// Finds a credential.
     pub(crate) fn find_credential(&self, access_key_id: &str) -> Result<Option<Arc<Credential>>, StoreError> {
-        let mut inner = self.fresh()?;
-        if let Some(credential) = inner.cache.credential(access_key_id) {
+        let known = |cache: &Cache| cache.credential(access_key_id);
+        if let Some(credential) = self.memory().now(known) {
             return Ok(Some(credential));
         }
-        let Inner { connection, cache, .. } = &mut *inner;
-        let Some(row) = Rows::new(connection, &self.database).credential(access_key_id)? else { return Ok(None) };
+        let reader = self.fresh()?;
+        // Another thread may have been faster.
+        if let Some(credential) = self.memory().last(known) {
+            return Ok(Some(credential));
+        }
+        let found = Rows::new(&reader.connection, &self.database).credential(access_key_id)?;
+        let Some(row) = found else { return Ok(None) };
         let credential = Arc::new(self.unseal_credential(row)?);
-        cache.insert_credential(&credential);
+        self.memory_mut().cache().insert_credential(&credential);
         Ok(Some(credential))
     }
 
@@ -68,7 +75,7 @@ pub(crate) fn seal(root: &RootKey, store: &StoreId, credential: &Credential) -> 
 /// Lists the credentials of the store in `directory`, by name.
 pub(crate) fn list(directory: &Path) -> Result<Vec<CredentialInfo>, StoreError> {
     let database = directory.join(DATABASE);
-    let (connection, _) = connection::open(directory, &database)?;
+    let Opened { connection, .. } = connection::open(directory, &database)?;
     let rows = Rows::new(&connection, &database).credentials()?;
     Ok(rows.into_iter().map(|row| row.about).collect())
 }
@@ -76,7 +83,7 @@ pub(crate) fn list(directory: &Path) -> Result<Vec<CredentialInfo>, StoreError> 
 /// Deletes a credential of the store in `directory`; says whether there was one.
 pub(crate) fn delete(directory: &Path, access_key_id: &str) -> Result<bool, StoreError> {
     let database = directory.join(DATABASE);
-    let (mut connection, access) = connection::open(directory, &database)?;
+    let Opened { mut connection, access } = connection::open(directory, &database)?;
     access.check_writable(&database)?;
     let error = |error| StoreError::database(&database, error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(error)?;

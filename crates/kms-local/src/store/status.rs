@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use waxseal_key_service::{AliasName, KeyArn};
 
+use super::connection::Opened;
 use super::rows::Rows;
 use super::{DATABASE, connection, schema};
 use crate::error::StoreError;
@@ -44,7 +45,7 @@ pub struct StoreStatus {
 /// There is no store, or it cannot be read.
 pub fn status(directory: &Path) -> Result<StoreStatus, StoreError> {
     let database = directory.join(DATABASE);
-    let (connection, _) = connection::open(directory, &database)?;
+    let Opened { connection, .. } = connection::open(directory, &database)?;
     let found = schema::check(&connection, &database)?;
     let snapshot = connection.unchecked_transaction().map_err(|error| StoreError::database(&database, error))?;
     let rows = Rows::new(&snapshot, &database);

@@ -84,5 +84,5 @@ fn more_keys_than_stay_in_memory_all_work() {
         let context = EncryptionContext::new();
         assert!(kms.encrypting(&region, &KeyId::Arn(id.arn(&region)), &context, "Encrypt").is_ok());
     }
-    assert!(kms.store.inner().cache.len() <= 1024);
+    assert!(kms.store.memory_mut().cache().len() <= 1024);
 }

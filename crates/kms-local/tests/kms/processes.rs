@@ -44,6 +44,7 @@ fn child() {
             say("done");
         }
         "load" => load(directory),
+        "begin" => say(begin(&directory.join("kms.db"))),
         other => panic!("there is no role {other}"),
     }
 }
@@ -118,6 +119,49 @@ fn what_was_acknowledged_survives_kill_9_under_load() {
     let database = rusqlite::Connection::open(fixture.directory.join("kms.db")).unwrap();
     let check: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(check, "ok");
+}
+
+/// Tries to begin a change, and does not wait for anybody.
+fn begin(database: &Path) -> &'static str {
+    let connection = rusqlite::Connection::open(database).unwrap();
+    connection.busy_timeout(Duration::ZERO).unwrap();
+    if connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok() { "free" } else { "busy" }
+}
+
+/// Whether another process can change the store now.
+fn as_another_process_finds_it(directory: &Path) -> String {
+    let output = spawn("begin", directory).wait_with_output().unwrap();
+    hear(&mut output.stdout.lines()).unwrap()
+}
+
+#[test]
+fn a_store_that_is_closed_takes_no_lock_from_another_opening_in_the_same_process() {
+    let fixture = Fixture::new();
+    let connection = rusqlite::Connection::open(fixture.directory.join("kms.db")).unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(as_another_process_finds_it(&fixture.directory), "busy");
+    for _ in 0..3 {
+        let other = fixture.reopen();
+        generate(&other, &key("alias/default"), &no_context()).unwrap();
+    }
+    drop(fixture.kms);
+    assert_eq!(as_another_process_finds_it(&fixture.directory), "busy");
+    connection.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(as_another_process_finds_it(&fixture.directory), "free");
+}
+
+#[test]
+fn what_another_process_commits_every_next_call_sees() {
+    let fixture = Fixture::new();
+    let (arn, other) = (fixture.new_key(), fixture.reopen());
+    let database = rusqlite::Connection::open(fixture.directory.join("kms.db")).unwrap();
+    for state in ["Disabled", "Enabled"].into_iter().cycle().take(100) {
+        database.execute("UPDATE keys SET key_state = ?1", [state]).unwrap();
+        for kms in [&fixture.kms, &other] {
+            let made = generate(kms, &KeyId::Arn(arn.clone()), &no_context());
+            assert_eq!(made.is_ok(), state == "Enabled");
+        }
+    }
 }
 
 fn say(word: &str) {

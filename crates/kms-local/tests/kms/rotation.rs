@@ -174,3 +174,33 @@ fn a_key_rotates_25_times_on_demand_and_all_versions_open() {
     assert_eq!(seen, all.iter().map(|entry| entry["KeyMaterialId"].clone()).collect::<Vec<_>>());
     assert_eq!(seen.len(), 25);
 }
+
+#[test]
+fn who_is_in_haste_is_told_of_a_due_rotation_instead_of_making_it() {
+    let fixture = Fixture::new();
+    let arn = fixture.new_key();
+    let key = arn.as_str();
+    fixture.call("EnableKeyRotation", json!({"KeyId": key, "RotationPeriodInDays": 100})).unwrap();
+    let first = fixture.material(key);
+    let in_haste = |operation: &str, body: Value| {
+        let answer = fixture.kms.call_in_haste(&fixture.region, operation, body.to_string().as_bytes());
+        answer.map(|answer| serde_json::from_slice::<Value>(&answer.unwrap()).unwrap())
+    };
+    let data_key = json!({"KeyId": key, "NumberOfBytes": 1});
+    assert_eq!(in_haste("GenerateDataKey", data_key.clone()).unwrap()["KeyMaterialId"], first);
+    let sealed = fixture.call("Encrypt", json!({"KeyId": key, "Plaintext": "b2xk"})).unwrap();
+    fixture.let_rotations_be_due();
+    assert_eq!(in_haste("GenerateDataKey", data_key.clone()), None);
+    assert_eq!(in_haste("DescribeKey", json!({"KeyId": key})), None);
+    let database = Connection::open(fixture.directory.join("kms.db")).unwrap();
+    let made: i64 = database.query_row("SELECT count(*) FROM rotations", [], |row| row.get(0)).unwrap();
+    assert_eq!(made, 0);
+    // Decrypting needs no new material.
+    let opened = in_haste("Decrypt", json!({"CiphertextBlob": sealed["CiphertextBlob"]})).unwrap();
+    assert_eq!((&opened["Plaintext"], &opened["KeyMaterialId"]), (&json!("b2xk"), &first));
+    let second = fixture.material(key);
+    assert_ne!(first, second);
+    assert_eq!(in_haste("GenerateDataKey", data_key).unwrap()["KeyMaterialId"], second);
+    let refused = fixture.kms.call_in_haste(&fixture.region, "DescribeKey", br#"{"KeyId":"alias/nobody"}"#);
+    assert!(refused.unwrap().unwrap_err().to_string().starts_with("NotFoundException"));
+}

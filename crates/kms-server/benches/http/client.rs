@@ -6,8 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Answers a second.
-pub(crate) fn measure(address: SocketAddr, request: &[u8], connections: u64, round: Duration) -> f64 {
+/// What a round has found.
+pub(crate) struct Measured {
+    pub(crate) answers: f64,
+    pub(crate) answers_a_second: f64,
+}
+
+/// Asks for as long as a round takes.
+pub(crate) fn measure(address: SocketAddr, request: &[u8], connections: u64, round: Duration) -> Measured {
     let (stop, answers) = (AtomicBool::new(false), AtomicU64::new(0));
     let began = Instant::now();
     thread::scope(|scope| {
@@ -26,8 +32,8 @@ pub(crate) fn measure(address: SocketAddr, request: &[u8], connections: u64, rou
         thread::sleep(round);
         stop.store(true, Ordering::Relaxed);
     });
-    let count = u32::try_from(answers.into_inner()).expect("a round is short");
-    f64::from(count) / began.elapsed().as_secs_f64()
+    let answers = f64::from(u32::try_from(answers.into_inner()).expect("a round is short"));
+    Measured { answers, answers_a_second: answers / began.elapsed().as_secs_f64() }
 }
 
 /// A connection. A server that says that it closes it after an answer, as moto's does, gets a new one each time.

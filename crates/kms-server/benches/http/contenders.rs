@@ -25,6 +25,8 @@ pub(crate) trait Contender {
     fn address(&self) -> SocketAddr;
     /// The request that it is sent, signed now.
     fn request(&self) -> Vec<u8>;
+    /// What the threads are called that it runs on, if they are of this process.
+    fn threads(&self) -> Option<&'static str>;
 }
 
 /// The served KMS.
@@ -36,12 +38,14 @@ pub(crate) struct Waxseal {
 }
 
 impl Waxseal {
+    const THREADS: &str = "served";
+
     pub(crate) fn start() -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let kms = LocalKms::create(&scratch.path().join("kms"), &CreateOptions::default()).unwrap();
         let made = kms.create_credential("bench").unwrap();
         let access_key = (made.access_key_id().to_owned(), made.expose_secret().to_owned());
-        let runtime = runtime();
+        let runtime = runtime(Self::THREADS);
         let config = Config { listen: "127.0.0.1:0".parse().unwrap(), ..Config::default() };
         let keeper = Arc::new(Keeper::unlocked(kms));
         let server = runtime.block_on(Server::bind(&config, keeper, Arc::new(Nowhere))).unwrap();
@@ -63,6 +67,10 @@ impl Contender for Waxseal {
     fn request(&self) -> Vec<u8> {
         data_key_request(&self.access_key, "alias/default")
     }
+
+    fn threads(&self) -> Option<&'static str> {
+        Some(Self::THREADS)
+    }
 }
 
 /// A log that nobody reads.
@@ -80,8 +88,10 @@ pub(crate) struct Constant {
 }
 
 impl Constant {
+    const THREADS: &str = "constant";
+
     pub(crate) fn start() -> Self {
-        let runtime = runtime();
+        let runtime = runtime(Self::THREADS);
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let answer = format!(
@@ -114,6 +124,10 @@ impl Contender for Constant {
 
     fn request(&self) -> Vec<u8> {
         data_key_request(&("WAXKAAAAAAAAAAAAAAAA".to_owned(), "x".repeat(40)), "alias/default")
+    }
+
+    fn threads(&self) -> Option<&'static str> {
+        Some(Self::THREADS)
     }
 }
 
@@ -157,6 +171,10 @@ impl Contender for Moto {
     fn request(&self) -> Vec<u8> {
         data_key_request(&access_key(), &self.key)
     }
+
+    fn threads(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 impl Drop for Moto {
@@ -170,8 +188,8 @@ fn access_key() -> (String, String) {
     ("AKIAIOSFODNN7EXAMPLE".to_owned(), "x".repeat(40))
 }
 
-fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
+fn runtime(threads: &str) -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().thread_name(threads).enable_all().build().unwrap()
 }
 
 /// Finds a program on the path, or among those that `.ci/run` installs beside the build.

@@ -116,3 +116,33 @@ fn nobody_waits_for_a_call_that_waits_for_another_process() {
         connection.answer().succeeds();
     }
 }
+
+#[test]
+fn nobody_waits_for_a_rotation_that_waits_for_another_process_but_who_uses_that_key() {
+    let store = Store::new();
+    let served = store.served();
+    let created = served.ask(&store.signed("CreateKey", "{}")).succeeds();
+    let key = created["KeyMetadata"]["KeyId"].as_str().unwrap();
+    served.ask(&store.signed("EnableKeyRotation", &format!(r#"{{"KeyId":"{key}"}}"#))).succeeds();
+    let of_key = store.signed("GenerateDataKey", &format!(r#"{{"KeyId":"{key}","NumberOfBytes":32}}"#));
+    let before = served.ask(&of_key).succeeds()["KeyMaterialId"].clone();
+    let database = rusqlite::Connection::open(store.directory().join("kms.db")).unwrap();
+    assert_eq!(database.execute("UPDATE rotation_schedules SET next_at = 1", []).unwrap(), 1);
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // More than the server has threads that read requests.
+    let mut waiting: Vec<_> = (0..4).map(|_| served.connect()).collect();
+    for connection in &mut waiting {
+        connection.send(&of_key);
+    }
+    for _ in 0..50 {
+        served.ask(&store.signed("GenerateDataKey", r#"{"KeyId":"alias/default","NumberOfBytes":32}"#)).succeeds();
+        assert_eq!(served.ask(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").status, 200);
+    }
+    database.execute_batch("ROLLBACK").unwrap();
+    // Had the rotation been given up, the old material would have answered.
+    for connection in &mut waiting {
+        assert_ne!(connection.answer().succeeds()["KeyMaterialId"], before);
+    }
+    let listed = served.ask(&store.signed("ListKeyRotations", &format!(r#"{{"KeyId":"{key}"}}"#))).succeeds();
+    assert_eq!(listed["Rotations"].as_array().unwrap().len(), 1);
+}
