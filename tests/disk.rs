@@ -6,15 +6,26 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Run, World, names_in, noise, skipped};
+use crate::support::{Run, World, names_in, needed, noise, skipped};
 
 /// A small file system of its own, unmounted when dropped.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn mount(at: &Path, options: &str) -> Option<Self> {
+    /// Mounts one in memory; none where that is not allowed.
+    pub(crate) fn mount(at: &Path, options: &str) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(at).output();
+        mounted.is_ok_and(|output| output.status.success()).then(|| Self(at.to_owned()))
+    }
+
+    /// Mounts an ext4 of so many MiB, which is kept in the new file `image`; none where that is not allowed.
+    pub(crate) fn mount_ext4(at: &Path, image: &Path, mebibytes: u64) -> Option<Self> {
+        fs::create_dir_all(at).unwrap();
+        fs::File::create(image).unwrap().set_len(mebibytes << 20).unwrap();
+        let made = Command::new(needed("mkfs.ext4")?).args(["-q", "-F", "-m", "0"]).arg(image).status();
+        assert!(made.is_ok_and(|status| status.success()));
+        let mounted = Command::new("mount").args(["-o", "loop"]).arg(image).arg(at).output();
         mounted.is_ok_and(|output| output.status.success()).then(|| Self(at.to_owned()))
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::World;
 
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 26] = [
     &[],
     &["encrypt"],
     &["decrypt"],
@@ -18,6 +18,8 @@ const COMMANDS: [&[&str]; 24] = [
     &["umount"],
     &["status"],
     &["doctor"],
+    &["config"],
+    &["config", "show"],
     &["kms"],
     &["kms", "init"],
     &["kms", "backup"],

@@ -2,8 +2,10 @@
 
 mod copies;
 mod delete;
+mod full;
 mod keys;
 mod killed;
+mod leftovers;
 #[cfg(feature = "fuse")]
 mod mounted;
 mod nothing;

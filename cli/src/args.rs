@@ -1,13 +1,16 @@
 //! The command line's words: subcommands, options, and their help.
 
 mod aws;
+mod config;
 mod doctor;
+mod kms;
 #[cfg(feature = "fuse")]
 mod mount;
 mod prepare;
 mod rewrap;
 mod seal;
 mod serve;
+mod shared;
 mod tree;
 mod verify;
 #[cfg(not(feature = "fuse"))]
@@ -18,10 +21,11 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use waxseal_container::Suite;
-use waxseal_envelope::AwsAccount;
 
 pub(crate) use self::aws::{AwsOptions, ServedOption};
+pub(crate) use self::config::{ConfigCommand, ConfigShow, Configuration};
 pub(crate) use self::doctor::Doctor;
+pub(crate) use self::kms::{BackupPassphrase, Kms, KmsBackup, KmsCommand, KmsInit, KmsRestore};
 #[cfg(feature = "fuse")]
 pub(crate) use self::mount::{Mount, Umount};
 pub(crate) use self::prepare::Prepare;
@@ -30,6 +34,7 @@ pub(crate) use self::seal::SealName;
 pub(crate) use self::serve::{
     CredentialsCommand, CredentialsCreate, KmsCredentials, KmsLock, KmsSeal, KmsServe, KmsUnlock, NewPassphrase,
 };
+pub(crate) use self::shared::{Many, PassphraseOptions, Reading, Writing};
 pub(crate) use self::tree::{CopyOptions, TreeOptions};
 pub(crate) use self::verify::Verify;
 #[cfg(not(feature = "fuse"))]
@@ -103,6 +108,8 @@ pub(crate) enum Command {
     Status(Status),
     /// Find out what works here and what does not: keys, permissions, the mount, the backup
     Doctor(Doctor),
+    /// Show what the configuration and the environment come to
+    Config(Configuration),
     /// Manage the key store
     Kms(Kms),
 }
@@ -132,10 +139,11 @@ pub(crate) struct Encrypt {
     #[arg(value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
     /// KMS key that opens the files: key id, ARN or alias; repeated, each of them opens them
-    /// [default: alias/default]
+    /// [default: $WAXSEAL_KEY, else as the configuration says, else alias/default]
     #[arg(short, long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
     /// Bind the file to this pair; it is stored in the clear and can be insisted on later
+    /// [default: $WAXSEAL_CONTEXT, else as the configuration says]
     #[arg(short, long = "context", value_name = "NAME=VALUE")]
     pub(crate) context: Vec<String>,
     /// Cipher suite
@@ -235,169 +243,6 @@ pub(crate) struct Inspect {
     pub(crate) many: Many,
     #[command(flatten)]
     pub(crate) tree: TreeOptions,
-}
-
-/// How a container is opened.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Opening")]
-pub(crate) struct Reading {
-    /// Open only with this KMS key: key id, ARN or alias (repeatable) [default: any key of the store, and keys
-    /// of AWS KMS that the configuration trusts]
-    #[arg(short, long = "key", value_name = "KEY")]
-    pub(crate) keys: Vec<String>,
-    /// Open with any key of AWS KMS that belongs to this account (repeatable)
-    #[arg(long, value_name = "ACCOUNT")]
-    pub(crate) discovery: Vec<AwsAccount>,
-    /// Insist on this pair, or on a pair of this name, in the file's encryption context (repeatable)
-    #[arg(short, long = "context", value_name = "NAME[=VALUE]")]
-    pub(crate) context: Vec<String>,
-    /// Read an interrupted container as far as it was certainly written
-    #[arg(long)]
-    pub(crate) recover: bool,
-    #[command(flatten)]
-    pub(crate) aws: AwsOptions,
-}
-
-/// How an output file is written.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Output")]
-pub(crate) struct Writing {
-    /// Write this file, or into this directory (-r makes it); - is standard output
-    #[arg(short, long = "output", value_name = "OUT")]
-    pub(crate) output: Option<PathBuf>,
-    /// Replace outputs that exist
-    #[arg(short, long)]
-    pub(crate) force: bool,
-    /// Do not wait until the outputs are safely on disk
-    #[arg(long)]
-    pub(crate) no_sync: bool,
-}
-
-/// How several inputs are worked on.
-#[derive(Debug, Args)]
-pub(crate) struct Many {
-    /// Work on this many files at once [default: the number of cores, or 8 more than --kms-concurrency allows where
-    /// keys of AWS KMS are used]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) jobs: Option<u16>,
-    /// Write every failure to FILE as a line of JSON, and at the end the summary
-    #[arg(long, value_name = "FILE")]
-    pub(crate) report: Option<PathBuf>,
-}
-
-/// Where the passphrase of the key store comes from.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Passphrase of the key store, if it has one (asked on the terminal otherwise)")]
-pub(crate) struct PassphraseOptions {
-    /// Read it from the first line of this file
-    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_command")]
-    pub(crate) passphrase_file: Option<PathBuf>,
-    /// Read it from the first line that this shell command prints
-    #[arg(long, value_name = "COMMAND")]
-    pub(crate) passphrase_command: Option<String>,
-}
-
-/// `waxseal kms`.
-#[derive(Debug, Args)]
-#[command(
-    subcommand_required = true,
-    arg_required_else_help = true,
-    disable_help_subcommand = true,
-    after_help = crate::aws::help_for_operations()
-)]
-pub(crate) struct Kms {
-    #[command(subcommand)]
-    pub(crate) command: KmsCommand,
-}
-
-/// The commands of `waxseal kms`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum KmsCommand {
-    /// Make the key store now, and choose how it is sealed
-    Init(KmsInit),
-    /// Write all keys to one file, sealed by a passphrase
-    Backup(KmsBackup),
-    /// Make the key store of this machine from a backup
-    Restore(KmsRestore),
-    /// Change how the key store is sealed, without touching its keys
-    Seal(KmsSeal),
-    /// Serve the key store to the AWS CLI, the AWS SDKs and other machines
-    Serve(KmsServe),
-    /// Manage the access keys with which requests to a server are signed
-    Credentials(KmsCredentials),
-    /// Take the keys of running servers out of memory
-    Lock(KmsLock),
-    /// Let running servers use their keys again
-    Unlock(KmsUnlock),
-}
-
-/// `waxseal kms init`.
-#[derive(Debug, Args)]
-#[command(after_help = "The first 'waxseal encrypt' makes a store by itself, sealed by a key file beside it. That
-protects a copied database only. A passphrase protects against everyone who does not know it.
-
-Examples:
-  waxseal kms init --seal passphrase
-  waxseal kms init --seal arn:aws:kms:eu-west-1:111122223333:key/...")]
-pub(crate) struct KmsInit {
-    /// What protects the keys
-    #[arg(long, value_name = "SEAL", default_value_t = SealName::Keyfile, long_help = SealName::HELP)]
-    pub(crate) seal: SealName,
-    /// Home region of the keys
-    #[arg(long, value_name = "REGION")]
-    pub(crate) region: Option<String>,
-    #[command(flatten)]
-    pub(crate) passphrase: PassphraseOptions,
-}
-
-/// `waxseal kms backup`.
-#[derive(Debug, Args)]
-#[command(after_help = "Keep the file and its passphrase in different places. Make a new backup after adding keys.
-
-Example:
-  waxseal kms backup keys.backup")]
-pub(crate) struct KmsBackup {
-    /// File to write
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// Replace the file if it exists
-    #[arg(short, long)]
-    pub(crate) force: bool,
-    #[command(flatten)]
-    pub(crate) backup: BackupPassphrase,
-    #[command(flatten)]
-    pub(crate) passphrase: PassphraseOptions,
-}
-
-/// `waxseal kms restore`.
-#[derive(Debug, Args)]
-#[command(after_help = "A store that exists is never overwritten.
-
-Example:
-  waxseal kms restore keys.backup")]
-pub(crate) struct KmsRestore {
-    /// Backup to read
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// What protects the keys on this machine
-    #[arg(long, value_name = "SEAL", default_value_t = SealName::Keyfile, long_help = SealName::HELP)]
-    pub(crate) seal: SealName,
-    #[command(flatten)]
-    pub(crate) backup: BackupPassphrase,
-    #[command(flatten)]
-    pub(crate) passphrase: PassphraseOptions,
-}
-
-/// Where the passphrase of a backup comes from.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Passphrase of the backup (else that of the store, else asked on the terminal)")]
-pub(crate) struct BackupPassphrase {
-    /// Read it from the first line of this file
-    #[arg(long, value_name = "FILE", conflicts_with = "backup_passphrase_command")]
-    pub(crate) backup_passphrase_file: Option<PathBuf>,
-    /// Read it from the first line that this shell command prints
-    #[arg(long, value_name = "COMMAND")]
-    pub(crate) backup_passphrase_command: Option<String>,
 }
 
 /// Parses a suite, and lists them in the help.

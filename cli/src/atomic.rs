@@ -1,6 +1,7 @@
 //! Output files that appear under their name only when they are complete.
 
 mod attributes;
+mod hold;
 mod named;
 mod nameless;
 
@@ -13,7 +14,9 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags};
 
 pub(crate) use self::attributes::{Attributes, modified};
+pub(crate) use self::hold::{have_alone, hold};
 use self::named::Named;
+pub(crate) use self::named::is_temporary_name;
 use self::nameless::Nameless;
 use crate::error::{Class, CliError};
 use crate::place::{FileTarget, Replace, Spot};

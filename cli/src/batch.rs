@@ -5,6 +5,7 @@
 //! what makes a thousand small files about as fast as copying them.
 
 mod fed;
+mod group;
 mod late;
 mod outcome;
 mod queue;
@@ -14,31 +15,21 @@ mod tally;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use waxseal_envelope::{CacheCounts, DataKeyCache};
 
+use self::group::Group;
 pub(crate) use self::late::Late;
 pub(crate) use self::outcome::{Outcome, Then};
 pub(crate) use self::queue::Queue;
-use self::sync::GroupSync;
 use self::tally::Tally;
 use crate::atomic::Temporary;
-use crate::descriptors;
 use crate::error::CliError;
 use crate::input::InputName;
 use crate::output::Console;
 use crate::report::{FailureLog, FileReport};
-
-/// A group is synced and named when it has this many outputs, or as many as leave descriptors for their directories.
-const GROUP_FILES: usize = 1024;
-/// A group is synced and named when its outputs have this many bytes, so that an interrupt costs little work.
-const GROUP_BYTES: u64 = 1 << 30;
-
-/// A group is synced and named, with the next output, when its first one is this old: an interrupted run keeps what it did.
-const GROUP_AGE: Duration = Duration::from_secs(5);
 
 /// From this many inputs on it takes long enough to show how far it is.
 const DRAWN_FILES: usize = 64;
@@ -77,22 +68,6 @@ pub(crate) struct Batch<'a> {
     keys: Option<&'a DataKeyCache>,
 }
 
-#[derive(Debug)]
-struct Group {
-    outputs: Vec<(Temporary, FileReport, Then)>,
-    bytes: u64,
-    /// When the first output came.
-    since: Option<Instant>,
-}
-
-impl Group {
-    /// Makes an empty group. It does not grow while threads share it: what one of them has allocated and another one
-    /// reallocates makes both wait for each other in the allocator, long afterwards.
-    fn with_room(outputs: usize) -> Self {
-        Self { outputs: Vec::with_capacity(outputs), bytes: 0, since: None }
-    }
-}
-
 /// Syncs and names a single output.
 pub(crate) fn publish_alone(temporary: Temporary, durability: Durability) -> Result<(), CliError> {
     let target = temporary.target().to_owned();
@@ -109,7 +84,7 @@ pub(crate) fn publish_alone(temporary: Temporary, durability: Durability) -> Res
 impl<'a> Batch<'a> {
     /// Makes an empty batch.
     pub(crate) fn new(console: &'a Console, durability: Durability, verb: &'static str, telling: Telling) -> Self {
-        let group_files = GROUP_FILES.min(descriptors::limit() / 4).max(1);
+        let group_files = group::most_files();
         let group = Mutex::new(Group::with_room(0));
         let (tally, late) = (Tally::default(), Arc::default());
         Self { console, durability, verb, telling, group, group_files, tally, late, log: None, keys: None }
@@ -196,6 +171,11 @@ impl<'a> Batch<'a> {
         self.tally.deleted.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts temporary files of killed runs that were removed.
+    pub(crate) fn count_leftovers(&self, count: usize) {
+        self.tally.leftovers.fetch_add(count, Ordering::Relaxed);
+    }
+
     /// Whether anything has failed so far.
     pub(crate) fn has_failed(&self) -> bool {
         self.tell_late();
@@ -238,15 +218,6 @@ impl<'a> Batch<'a> {
         for error in self.late.take() {
             self.fail(&error);
         }
-    }
-
-    fn publish_rest(&self) {
-        let rest = std::mem::replace(&mut *self.group(), Group::with_room(0));
-        self.publish(rest);
-    }
-
-    fn group(&self) -> MutexGuard<'_, Group> {
-        self.group.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Syncs and names a single output.
@@ -310,12 +281,7 @@ impl<'a> Batch<'a> {
                         Err(error) => self.fail(&error),
                     };
                 }
-                let mut group = self.group();
-                group.bytes = group.bytes.saturating_add(report.plaintext_bytes);
-                group.outputs.push((temporary, report, then));
-                let is_old = group.since.get_or_insert_with(Instant::now).elapsed() >= GROUP_AGE;
-                let full = group.outputs.len() >= self.group_files || group.bytes >= GROUP_BYTES || is_old;
-                full.then(|| std::mem::replace(&mut *group, Group::with_room(self.group_files)))
+                self.add((temporary, report, then))
             }
             Outcome::Linked => return self.count(&self.tally.links),
             Outcome::Unchanged => return self.count(&self.tally.unchanged),
@@ -323,27 +289,6 @@ impl<'a> Batch<'a> {
         };
         if let Some(group) = full {
             self.publish(group);
-        }
-    }
-
-    /// Makes a group durable: contents, names, directories, in this order.
-    fn publish(&self, group: Group) {
-        let temporaries: Vec<&Temporary> = group.outputs.iter().map(|(temporary, ..)| temporary).collect();
-        let mut sync = GroupSync::contents(&temporaries);
-        let mut named = Vec::with_capacity(group.outputs.len());
-        for (temporary, report, then) in group.outputs {
-            let target = temporary.target().to_owned();
-            match sync.failure(&target).map_or_else(|| temporary.publish(), Err) {
-                Ok(()) => named.push((target, report, then)),
-                Err(error) => self.fail(&error),
-            }
-        }
-        sync.names();
-        for (target, report, then) in named {
-            match sync.failure(&target).map_or_else(|| then.act(), Err) {
-                Err(error) => self.fail(&error),
-                Ok(()) => self.succeed(&report),
-            }
         }
     }
 

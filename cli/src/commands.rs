@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod cat;
+mod config;
 mod credentials;
 mod decrypt;
 mod doctor;
@@ -30,6 +31,7 @@ use crate::args::{Cli, Command, CopyOptions, Many, Writing};
 use crate::error::CliError;
 use crate::output::Console;
 use crate::place::Direction;
+use crate::report::FailureLog;
 use crate::tree::{CopyPlan, Existing, Removed, Selection};
 use crate::{descriptors, hardening, interrupt};
 
@@ -82,6 +84,7 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
         #[cfg(feature = "fuse")]
         Command::Umount(args) => umount::run(&args, console),
         Command::Status(args) => status::run(common, &args, console),
+        Command::Config(args) => config::run(common, &args.command, console),
     }
 }
 
@@ -115,6 +118,11 @@ fn tree_plan<'a>(
     Ok(CopyPlan { direction, inputs, output, existing, selection, removed: Removed::default() })
 }
 
+/// The file that failures are written to, if one is asked for.
+fn failure_log(many: &Many) -> Result<Option<FailureLog>, CliError> {
+    many.report.as_deref().map(FailureLog::create).transpose()
+}
+
 /// Most threads that one command starts by itself: memory is bounded by their number, and disks are full before.
 const MAX_THREADS: usize = 16;
 
@@ -130,9 +138,10 @@ fn jobs(many: &Many, requests_at_once: usize) -> NonZeroUsize {
     asked.unwrap_or_else(|| cores().max(waiting))
 }
 
-/// How many threads work on each of `count` files: the cores are shared among those that are worked on at once.
-fn threads_a_file(count: usize, jobs: NonZeroUsize) -> NonZeroUsize {
-    let at_once = count.clamp(1, jobs.get());
+/// How many threads work on each of `count` files, or of those of a tree: the cores are shared among those that are worked on
+/// at once.
+fn threads_a_file(count: Option<usize>, jobs: NonZeroUsize) -> NonZeroUsize {
+    let at_once = count.map_or(jobs.get(), |count| count.clamp(1, jobs.get()));
     NonZeroUsize::new(cores().get().div_ceil(at_once)).unwrap_or(NonZeroUsize::MIN)
 }
 

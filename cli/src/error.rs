@@ -199,6 +199,12 @@ impl CliError {
         self
     }
 
+    /// Says that further inputs need not fail in the same way.
+    pub(crate) fn for_one(mut self) -> Self {
+        self.fatal = false;
+        self
+    }
+
     /// Whether a batch ends here: nobody listens any more, or all further inputs would fail too.
     pub(crate) fn ends_everything(&self) -> bool {
         self.fatal || self.class == Class::ClosedPipe

@@ -5,12 +5,15 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::error::CliError;
+use crate::origin::Origin;
 
 /// The directories that hold Waxseal's state and configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Home {
     data: PathBuf,
     config: PathBuf,
+    /// Where these two are from.
+    origins: (Origin, Origin),
 }
 
 /// What the environment says about directories.
@@ -37,7 +40,12 @@ impl Home {
         // Messages name the place in full: what is relative now means nothing tomorrow.
         let full = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         let found = choose(asked.or(own.as_deref()), surroundings);
-        found.map(|found| Self { data: full(found.data), config: full(found.config) }).ok_or_else(|| {
+        let found = found.map(|found| Self { data: full(found.data), config: full(found.config), ..found });
+        let is_own = asked.is_none() && own.is_some_and(|own| !own.as_os_str().is_empty());
+        let named = if is_own { Origin::Environment("WAXSEAL_HOME") } else { Origin::CommandLine };
+        let named = |origin| if origin == Origin::CommandLine { named } else { origin };
+        let found = found.map(|found| Self { origins: (named(found.origins.0), named(found.origins.1)), ..found });
+        found.ok_or_else(|| {
             CliError::usage("there is no home directory to keep the keys in: HOME is not set")
                 .hint("say where with --home DIR or WAXSEAL_HOME")
         })
@@ -46,6 +54,16 @@ impl Home {
     /// The directory of the embedded KMS's store.
     pub(crate) fn kms(&self) -> PathBuf {
         self.data.join("kms")
+    }
+
+    /// The directory of the data, and where it is from.
+    pub(crate) fn data(&self) -> (&Path, Origin) {
+        (&self.data, self.origins.0)
+    }
+
+    /// Where the directory of the configuration is from.
+    pub(crate) fn config_origin(&self) -> Origin {
+        self.origins.1
     }
 
     /// The directory of the configuration.
@@ -59,18 +77,22 @@ fn choose(asked: Option<&Path>, surroundings: Surroundings) -> Option<Home> {
     let absolute = |value: Option<OsString>| value.map(PathBuf::from).filter(|path| path.is_absolute());
     // An empty variable is one that is not set.
     if let Some(asked) = asked.filter(|path| !path.as_os_str().is_empty()) {
-        return Some(Home { data: asked.to_owned(), config: asked.to_owned() });
+        let origins = (Origin::CommandLine, Origin::CommandLine);
+        return Some(Home { data: asked.to_owned(), config: asked.to_owned(), origins });
     }
     let Surroundings { data, config, home, is_root } = surroundings;
     let home = absolute(home);
-    let place = |own: Option<OsString>, below: &str| {
-        let own = absolute(own).or_else(|| home.as_ref().map(|home| home.join(below)));
-        own.map(|own| own.join("waxseal")).or_else(|| is_root.then(|| PathBuf::from("/var/lib/waxseal")))
+    let place = |own: Option<OsString>, name: &'static str, below: &str| {
+        let own = absolute(own).map(|own| (own, Origin::Environment(name)));
+        let own = own.or_else(|| home.as_ref().map(|home| (home.join(below), Origin::Environment("HOME"))));
+        let own = own.map(|(own, origin)| (own.join("waxseal"), origin));
+        own.or_else(|| is_root.then(|| (PathBuf::from("/var/lib/waxseal"), Origin::BuiltIn)))
     };
-    let data = place(data, ".local/share")?;
+    let (data, data_origin) = place(data, "XDG_DATA_HOME", ".local/share")?;
     // Keys that are somewhere are used, also where no configuration can be.
-    let config = place(config, ".config").unwrap_or_else(|| data.clone());
-    Some(Home { data, config })
+    let (config, config_origin) =
+        place(config, "XDG_CONFIG_HOME", ".config").unwrap_or_else(|| (data.clone(), data_origin));
+    Some(Home { data, config, origins: (data_origin, config_origin) })
 }
 
 #[cfg(test)]

@@ -141,11 +141,20 @@ impl Input {
         Ok(Self { file, identity: Identity::of(&stat), stat, regular: Some(Regular::of(&stat)) })
     }
 
-    /// Whether the file is as it was when it was opened, as far as its size and its time of change tell.
+    /// Whether a file that is read by position is as it was when it was opened, as far as its size and its time of change
+    /// tell. A stream is what came out of it.
     pub(crate) fn is_unchanged(&self) -> io::Result<bool> {
+        if self.regular.is_none() {
+            return Ok(true);
+        }
         let now = rustix::fs::fstat(&self.file)?;
         let facts = |stat: &Stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec);
         Ok(facts(&now) == facts(&self.stat))
+    }
+
+    /// Whether it is a block device, whose size is not that of what lies on it.
+    pub(crate) fn is_block_device(&self) -> bool {
+        FileType::from_raw_mode(self.stat.st_mode) == FileType::BlockDevice
     }
 
     /// Whether parts of the file take no space.

@@ -21,6 +21,7 @@ mod launch;
 mod library_errors;
 #[cfg(feature = "fuse")]
 mod mounts;
+mod origin;
 mod output;
 mod passphrase;
 mod place;

@@ -9,8 +9,8 @@ mod store;
 use std::fs::File;
 use std::path::Path;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use tokio::runtime::{Builder, Runtime};
@@ -69,7 +69,6 @@ pub(crate) struct Session<'a> {
     envelope: Envelope,
     /// The key store of this user, unless the embedded KMS is served elsewhere.
     local: Option<Arc<LazyKms>>,
-    resolved: OnceLock<Result<Vec<KeyReference>, CliError>>,
     console: &'a Console,
 }
 
@@ -108,18 +107,15 @@ impl<'a> Session<'a> {
         // In this order they are asked for the key of a file.
         let services = [Some(embedded), aws_service(setup.aws)?];
         let envelope = Envelope::new(services.into_iter().flatten().collect());
-        Ok(Self { runtime, envelope, local, resolved: OnceLock::new(), console })
+        Ok(Self { runtime, envelope, local, console })
     }
 
-    /// The keys that new containers are made under, by their ARNs: found once, the same for all of them.
-    pub(crate) fn resolve(&self, keys: &[KeyReference]) -> Result<&[KeyReference], CliError> {
-        let resolved = self.resolved.get_or_init(|| self.find_all(keys));
-        resolved.as_deref().map_err(Clone::clone)
-    }
-
-    /// Finds keys; one that is named twice is found once.
-    pub(crate) fn find_all(&self, keys: &[KeyReference]) -> Result<Vec<KeyReference>, CliError> {
-        let mut found = Vec::with_capacity(keys.len());
+    /// Finds keys, by their ARNs; one that is named twice is found once.
+    pub(crate) fn find_all<'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k KeyReference>,
+    ) -> Result<Vec<KeyReference>, CliError> {
+        let mut found = Vec::new();
         for key in keys {
             let key = self.find(key)?;
             if !found.contains(&key) {

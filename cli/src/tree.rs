@@ -6,6 +6,7 @@
 mod copy;
 mod folder;
 mod hard_links;
+mod leftovers;
 mod only_files;
 mod output;
 mod sample;

@@ -53,14 +53,16 @@ pub(crate) struct Mount {
     #[arg(long, value_name = "SUITE", value_parser = suite_parser(), default_value_t)]
     pub(crate) suite: Suite,
     /// Open only with this KMS key, and make new files for each that is named: key id, ARN or alias (repeatable)
-    /// [default: any key of the store and keys of AWS KMS that the configuration trusts open, alias/default makes]
+    /// [default: any key of the store and keys of AWS KMS that the configuration trusts open; $WAXSEAL_KEY, else as the
+    /// configuration says, else alias/default makes]
     #[arg(short, long = "key", value_name = "KEY", help_heading = "Opening")]
     pub(crate) keys: Vec<String>,
     /// Open with any key of AWS KMS that belongs to this account (repeatable)
     #[arg(long, value_name = "ACCOUNT", help_heading = "Opening")]
     pub(crate) discovery: Vec<AwsAccount>,
     /// Insist on this pair, or on a pair of this name, in each file's encryption context, and bind new files to the
-    /// pairs that have a value (repeatable)
+    /// pairs that have a value (repeatable) [default: insist on nothing; bind to $WAXSEAL_CONTEXT, else as the
+    /// configuration says]
     #[arg(short, long = "context", value_name = "NAME[=VALUE]", help_heading = "Opening")]
     pub(crate) context: Vec<String>,
     /// Let nobody run programs from the mount

@@ -21,10 +21,12 @@ pub(crate) struct Prepare {
     /// Containers to make; their names end in .wax
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
-    /// KMS key that opens the files: key id, ARN or alias [default: alias/default]
+    /// KMS key that opens the files: key id, ARN or alias
+    /// [default: $WAXSEAL_KEY, else as the configuration says, else alias/default]
     #[arg(short, long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
     /// Bind the files to this pair; it is stored in the clear and can be insisted on later
+    /// [default: $WAXSEAL_CONTEXT, else as the configuration says]
     #[arg(short, long = "context", value_name = "NAME=VALUE")]
     pub(crate) context: Vec<String>,
     /// Cipher suite

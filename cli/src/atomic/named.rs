@@ -1,14 +1,17 @@
 //! Outputs under a temporary name, which are renamed when they are complete.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, fdatasync, linkat, openat, renameat, renameat_with, unlinkat};
 use rustix::io::Errno;
 
+use super::hold::hold_directory_of;
 use super::{Attributes, PREFIX, PREFIX_IN_MOUNT};
 use crate::interrupt::Unfinished;
 use crate::place::{Replace, Spot};
@@ -18,6 +21,8 @@ use crate::place::{Replace, Spot};
 pub(super) struct Named {
     unfinished: Unfinished,
     file: Option<File>,
+    /// Keeps others from taking it for left over.
+    _held: Option<Arc<OwnedFd>>,
     published: bool,
 }
 
@@ -49,9 +54,10 @@ impl Named {
 
     fn make(target: &Spot, make: impl Fn(&Spot) -> rustix::io::Result<Option<File>>) -> io::Result<Self> {
         let mut prefix = PREFIX;
+        let held = hold_directory_of(target);
         loop {
             match Unfinished::make(target.beside(&temporary_name(prefix)?), &make) {
-                Ok((unfinished, file)) => return Ok(Self { unfinished, file, published: false }),
+                Ok((unfinished, file)) => return Ok(Self { unfinished, file, _held: held, published: false }),
                 Err(Errno::EXIST) => {}
                 // The directory may be one of a mount of ours.
                 Err(Errno::INVAL) if prefix == PREFIX => prefix = PREFIX_IN_MOUNT,
@@ -115,6 +121,17 @@ fn rename_to_free(from: &Spot, to: &Spot) -> rustix::io::Result<()> {
     }
 }
 
+/// Whether this is a name that [`temporary_name`] has given.
+pub(crate) fn is_temporary_name(name: &OsStr) -> bool {
+    let name = name.to_str().unwrap_or_default();
+    let rest = [PREFIX, PREFIX_IN_MOUNT].iter().find_map(|prefix| name.strip_prefix(prefix));
+    let Some((process, count)) = rest.and_then(|rest| rest.split_once('-')) else { return false };
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    process.len() == 16
+        && process.bytes().all(is_hex)
+        && count.parse::<u64>().is_ok_and(|number| number.to_string() == count)
+}
+
 /// A name that nobody else uses: random for the process, counted within it.
 fn temporary_name(prefix: &str) -> io::Result<String> {
     static PROCESS: OnceLock<u64> = OnceLock::new();
@@ -129,4 +146,32 @@ fn temporary_name(prefix: &str) -> io::Result<String> {
     };
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     Ok(format!("{prefix}{process:016x}-{count}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn temporary_names_are_known_by_their_form() {
+        for prefix in [PREFIX, PREFIX_IN_MOUNT] {
+            assert!(is_temporary_name(temporary_name(prefix).unwrap().as_ref()));
+        }
+        for name in [
+            ".waxseal-tmp-",
+            ".waxseal-tmp-0123456789abcdef",
+            ".waxseal-tmp-0123456789abcdef-",
+            ".waxseal-tmp-0123456789abcdef-x",
+            ".waxseal-tmp-0123456789abcdef-01",
+            ".waxseal-tmp-0123456789abcdef-+1",
+            ".waxseal-tmp-0123456789ABCDEF-1",
+            ".waxseal-tmp-0123456789abcde-1",
+            ".waxseal-tmp-0123456789abcdef-1.wax",
+            "waxseal-tmp-0123456789abcdef-1",
+            // Those of a mount, and of a backup of the keys.
+            ".waxseal-tmp-0123456789abcdef0123456789abcdef",
+        ] {
+            assert!(!is_temporary_name(name.as_ref()), "{name}");
+        }
+    }
 }

@@ -24,6 +24,8 @@ pub(super) struct Tally {
     pub(super) left_out: AtomicUsize,
     /// What was removed because its source is gone.
     pub(super) deleted: AtomicUsize,
+    /// Temporary files of killed runs that were removed.
+    pub(super) leftovers: AtomicUsize,
     /// What interrupted runs have left: the first of it, and how much there is.
     temporaries: Mutex<Option<(PathBuf, usize)>>,
     /// What ends the whole batch.
@@ -79,7 +81,7 @@ impl Tally {
     }
 
     /// The counts that there are in trees only, with their names.
-    fn of_trees(&self) -> [(&'static str, &'static str, usize); 5] {
+    fn of_trees(&self) -> [(&'static str, &'static str, usize); 6] {
         let read = |count: &AtomicUsize| count.load(Ordering::Relaxed);
         [
             ("directories", "directories", read(&self.directories)),
@@ -87,6 +89,7 @@ impl Tally {
             ("unchanged", "unchanged", read(&self.unchanged)),
             ("deleted", "deleted", read(&self.deleted)),
             ("left_out", "left out", read(&self.left_out)),
+            ("leftovers", "leftovers removed", read(&self.leftovers)),
         ]
     }
 
@@ -100,6 +103,7 @@ impl Tally {
             let name = match (count, name) {
                 (1, "directories") => "directory",
                 (1, "links") => "link",
+                (1, "leftovers removed") => "leftover removed",
                 (_, name) => name,
             };
             text.push_str(&format!(", {count} {name}"));

@@ -8,12 +8,11 @@ use waxseal_container::Sink;
 use crate::args::{Common, Decrypt};
 use crate::batch::{Batch, Telling};
 use crate::commands::reading::{Opening, Reader};
-use crate::commands::{jobs, threads_a_file, tree_plan};
+use crate::commands::{failure_log, jobs, threads_a_file, tree_plan};
 use crate::error::CliError;
 use crate::input::{Input, InputName};
 use crate::output::Console;
 use crate::place::Direction;
-use crate::report::FailureLog;
 use crate::target::{Targets, durability};
 use crate::tree::{Convert, Converted, Selection, SparseSink, copy, has_directory, open_xattrs};
 
@@ -22,10 +21,10 @@ pub(crate) fn run(common: &Common, args: &Decrypt, console: &Console) -> Result<
     let inputs = InputName::parse_all(&args.inputs)?;
     let selection = Selection::new(&args.tree, Direction::Decrypt)?;
     let is_tree = has_directory(&args.inputs, &args.tree)?;
-    let log = args.many.report.as_deref().map(FailureLog::create).transpose()?;
+    let log = failure_log(&args.many)?;
     let opening = Opening::new(common, &args.reading, &args.passphrase)?;
     let jobs = jobs(&args.many, opening.requests_at_once());
-    let threads = threads_a_file(if is_tree { usize::MAX } else { inputs.len() }, jobs);
+    let threads = threads_a_file((!is_tree).then_some(inputs.len()), jobs);
     let reader = Reader::new(opening, threads, console)?;
     let batch = Batch::new(console, durability(&args.writing), "decrypted", Telling::Verbose)
         .with_log(log.as_ref())

@@ -106,8 +106,9 @@ fn of_configuration(home: &Home, config: &Result<Config, CliError>) -> Finding {
         Err(error) => Finding::failed("configuration", error),
         Ok(_) if !path.exists() => Finding::good("configuration", format!("none in {place}")),
         Ok(config) => {
-            let (trusted, always) = (config.trusted_keys.len(), config.always_keys.len());
-            Finding::good("configuration", format!("{place}: {trusted} trusted keys, {always} always keys"))
+            let (trusted, always, rules) = (config.trusted_keys.len(), config.always_keys.len(), config.rules.len());
+            let counts = format!("{trusted} trusted keys, {always} always keys, {rules} rules");
+            Finding::good("configuration", format!("{place}: {counts}"))
         }
     };
     finding.members(json!({ "file": path.to_string_lossy() }))

@@ -7,15 +7,14 @@ use std::path::Path;
 
 use waxseal_container::{ContainerError, MAGIC, Sealed, Sink, Source};
 
-use super::new_files::{NewFiles, Planned};
+use super::new_files::{NewFiles, Planned, Sources};
 use crate::args::{Common, Encrypt};
 use crate::batch::{Batch, Outcome, Telling};
-use crate::commands::{fill, jobs, threads_a_file, tree_plan};
+use crate::commands::{failure_log, fill, jobs, threads_a_file, tree_plan};
 use crate::error::{Class, CliError};
 use crate::input::{Input, InputName, peek};
 use crate::output::Console;
 use crate::place::Direction;
-use crate::report::FailureLog;
 use crate::shown::shown;
 use crate::stream::{CountedFile, CountedStream, widen};
 use crate::target::{Targets, durability, failed};
@@ -28,18 +27,20 @@ pub(crate) fn run(common: &Common, args: &Encrypt, console: &Console) -> Result<
     }
     let inputs = InputName::parse_all(&args.inputs)?;
     let (context, suite, passphrase, aws) = (&args.context, args.suite, &args.passphrase, &args.aws);
-    let new = NewFiles::new(&Planned { common, keys: &args.keys, context, suite, passphrase, aws }, console)?;
-    let jobs = jobs(&args.many, new.requests_at_once);
     let selection = Selection::new(&args.tree, Direction::Encrypt)?;
     let is_tree = has_directory(&args.inputs, &args.tree)?;
+    let output = args.writing.output.as_deref();
+    let sources = if is_tree { Sources::Trees(&args.inputs) } else { Sources::Files { inputs: &inputs, output } };
+    let new = NewFiles::new(&Planned { common, keys: &args.keys, context, suite, passphrase, aws, sources }, console)?;
+    let jobs = jobs(&args.many, new.requests_at_once);
     if !is_tree && (args.remove_source || args.delete) {
         return Err(CliError::usage("--remove-source and --delete are for directories")
             .hint("name a directory and add -r; what was encrypted from a file is checked with 'waxseal verify'"));
     }
-    let log = args.many.report.as_deref().map(FailureLog::create).transpose()?;
+    let log = failure_log(&args.many)?;
     let encryption = Encryption {
-        new: if is_tree { new } else { new.counting(inputs.len()) },
-        threads: threads_a_file(if is_tree { usize::MAX } else { inputs.len() }, jobs),
+        new,
+        threads: threads_a_file((!is_tree).then_some(inputs.len()), jobs),
         keep_xattrs: is_tree && !args.copy.no_xattrs,
         removes_source: args.remove_source,
         console,
@@ -70,12 +71,14 @@ impl Encryption<'_> {
         let input = Input::open(name)?;
         let target = targets.open(name, &input)?;
         input.say_if_typed(self.console);
-        let sealer = self.new.make(name.label())?;
+        let new = self.new.at(name.label());
+        let sealer = new.make()?;
         let output = target.label().to_owned();
         target.fill(|sink| {
             let seal = |source: Source<'_>| sealer.seal(source, sink, self.threads);
             let sealed = read_for(name, &input, self.console, seal).map_err(|error| failed(&error, name, &output))?;
-            self.new.report(name.label(), sealed.plaintext_len)
+            refuse_changed(&input)?;
+            new.report(sealed.plaintext_len)
         })
     }
 }
@@ -83,7 +86,8 @@ impl Encryption<'_> {
 impl Convert for Encryption<'_> {
     fn convert(&self, name: &InputName, input: Input, output: &File, label: &Path) -> Result<Converted, CliError> {
         let xattrs = if self.keep_xattrs { Xattrs::of(&input.file)? } else { Xattrs::none() };
-        let sealer = self.new.make(name.label())?;
+        let new = self.new.at(name.label());
+        let sealer = new.make()?;
         let wants_keys = self.removes_source || !xattrs.is_empty();
         let unlocked =
             wants_keys.then(|| sealer.unlocked().map_err(|error| failed(&error, name, label))).transpose()?;
@@ -98,12 +102,20 @@ impl Convert for Encryption<'_> {
             read_for(name, &input, self.console, seal)
         };
         let sealed = sealed.map_err(|error| failed(&error, name, label))?;
-        let unchanged = input.is_unchanged();
-        if !unchanged.map_err(|error| CliError::system(Class::Input, "cannot be looked at", &error))? {
-            return Err(CliError::new(Class::Input, "was changed while it was read")
-                .hint("run it again when nobody writes it: what was read may be neither the old content nor the new"));
-        }
-        Ok(Converted { report: self.new.report(name.label(), sealed.plaintext_len)?, unlocked })
+        refuse_changed(&input)?;
+        Ok(Converted { report: new.report(sealed.plaintext_len)?, unlocked })
+    }
+}
+
+/// Refuses a file that was written while it was read.
+pub(super) fn refuse_changed(input: &Input) -> Result<(), CliError> {
+    match input.is_unchanged() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(CliError::new(Class::Input, "was changed while it was read").hint(
+            "run it again when nobody writes it: what was read may be neither the old content nor the new; what there \
+                 is of a file that always grows is taken by 'waxseal encrypt <FILE >OUT'",
+        )),
+        Err(error) => Err(CliError::system(Class::Input, "cannot be looked at", &error)),
     }
 }
 

@@ -7,7 +7,7 @@ use rustix::fs::{FileType, Mode, OFlags};
 use waxseal_container::{ContainerError, Header};
 use waxseal_envelope::lock_exclusive;
 
-use super::encrypt::read_for;
+use super::encrypt::{read_for, refuse_changed};
 use super::reading::{Opening, Reader};
 use crate::args::{self, Common, Encrypt};
 use crate::batch::{Batch, Outcome, Telling};
@@ -36,7 +36,7 @@ pub(super) fn run(common: &Common, args: &Encrypt, prepared: &Path, console: &Co
     };
     let opening = Opening::new(common, &demands, &args.passphrase)?;
     let jobs = jobs(&args.many, opening.requests_at_once());
-    let reader = Reader::new(opening, threads_a_file(1, jobs), console)?;
+    let reader = Reader::new(opening, threads_a_file(Some(1), jobs), console)?;
     let batch = Batch::new(console, durability(&args.writing), "encrypted", Telling::Verbose);
     batch.run(&inputs, jobs, |name| fill(&reader, name, prepared).map_err(|error| error.file(name.label())))
 }
@@ -50,6 +50,11 @@ fn fill(reader: &Reader<'_>, name: &InputName, prepared: &Path) -> Result<Outcom
     let context = filling.header().core().context().clone();
     let seal = |source: waxseal_container::Source<'_>| filling.seal(source, &file, reader.threads);
     let sealed = read_for(name, &input, reader.console, seal).map_err(|error| failed(&error, name, prepared))?;
+    refuse_changed(&input).map_err(|error| {
+        error.hint(
+            "the container holds what was read, which may be neither the old content nor the new: fill another one",
+        )
+    })?;
     let report = FileReport::new(name.label(), sealed.plaintext_len, [key_arn], &context);
     Ok(Outcome::Complete(FileReport { output: Some(prepared.to_owned()), ..report }))
 }

@@ -1,16 +1,20 @@
 //! Which keys a command works with: those that are typed, and those that the configuration adds.
 
 use waxseal_envelope::{AllowedKeys, AwsAccount};
-use waxseal_key_service::{KeyReference, Provider};
+use waxseal_key_service::{KeyId, KeyReference, Provider};
 
 use crate::args::AwsOptions;
 use crate::config::Config;
 use crate::error::CliError;
+use crate::origin::variable;
 use crate::session::Reach;
 use crate::shown::shown;
 
 /// The key that new containers are made under unless another is named.
 pub(super) const DEFAULT_KEY: &str = "alias/default";
+
+/// The variable that names keys of new files.
+pub(super) const KEY_VARIABLE: &str = "WAXSEAL_KEY";
 
 /// Parses a key as it was typed.
 pub(super) fn parse_key(text: &str) -> Result<KeyReference, CliError> {
@@ -20,19 +24,8 @@ pub(super) fn parse_key(text: &str) -> Result<KeyReference, CliError> {
     })
 }
 
-/// The keys that new containers are to be opened by: those that are named, else the default one, and those that the
-/// configuration wants in every file. The first one generates the data keys.
-pub(super) fn for_new_files(typed: &[String], config: &Config) -> Result<Vec<KeyReference>, CliError> {
-    let mut keys = typed.iter().map(|key| parse_key(key)).collect::<Result<Vec<_>, _>>()?;
-    if keys.is_empty() {
-        keys.push(parse_key(DEFAULT_KEY)?);
-    }
-    keys.extend(config.always_keys.iter().cloned());
-    Ok(keys)
-}
-
-/// The keys that containers may be opened with: only those that are named, else all of the store and those that the
-/// configuration trusts; and those of accounts that are to be discovered.
+/// The keys that containers may be opened with: only those that are named, else all of the store and those of AWS KMS that
+/// the configuration trusts, or that the user makes new files under; and those of accounts that are to be discovered.
 pub(super) fn for_opening(
     typed: &[String],
     discovery: &[AwsAccount],
@@ -40,11 +33,30 @@ pub(super) fn for_opening(
 ) -> Result<AllowedKeys, CliError> {
     let keys = typed.iter().map(|key| parse_key(key)).collect::<Result<Vec<_>, _>>()?;
     let allowed = if keys.is_empty() {
-        AllowedKeys { aws: config.trusted_keys.clone(), ..AllowedKeys::default() }
+        let own = of_environment()?.unwrap_or_default();
+        let own = own.iter().chain(config.chosen_keys()).filter_map(trusted);
+        let aws = config.trusted_keys.iter().map(|key| key.value.clone()).chain(own).collect();
+        AllowedKeys { aws, ..AllowedKeys::default() }
     } else {
         AllowedKeys::only(keys)
     };
     Ok(AllowedKeys { discovery: discovery.to_vec(), ..allowed })
+}
+
+/// What a key of AWS KMS is trusted by that somebody has chosen for new files: its ARN. What an alias stands for is for others
+/// to change.
+fn trusted(key: &KeyReference) -> Option<KeyId> {
+    match key {
+        KeyReference { provider: Provider::Aws, key: key @ KeyId::Arn(_) } => Some(key.clone()),
+        _ => None,
+    }
+}
+
+/// The keys of new files that the environment names, separated by commas.
+pub(super) fn of_environment() -> Result<Option<Vec<KeyReference>>, CliError> {
+    let Some(text) = variable(KEY_VARIABLE)? else { return Ok(None) };
+    let of_variable = |error: CliError| error.within(&format!("{KEY_VARIABLE}: "));
+    text.split(',').map(|key| parse_key(key.trim()).map_err(of_variable)).collect::<Result<_, _>>().map(Some)
 }
 
 /// Whether keys of AWS KMS are among those that files are made for.

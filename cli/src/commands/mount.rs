@@ -10,7 +10,6 @@ use std::sync::Arc;
 use rustix::fs::Mode;
 use rustix::process::umask;
 use serde_json::{Value, json};
-use waxseal_container::Core;
 use waxseal_envelope::{ContextAssertion, LocalKeys, NewContainer, Reading};
 use waxseal_fuse::{Level, Log, MountError, Options};
 use waxseal_key_service::{ContextError, EncryptionContext, KeyReference};
@@ -20,13 +19,14 @@ use self::place::Place;
 use self::stop::{Ending, Signals};
 use crate::args::{Common, Mount};
 use crate::commands::keys;
+use crate::commands::new_files::{Choice, Chosen, real};
 use crate::config::Config;
 use crate::error::{Class, CliError};
 use crate::home::Home;
 use crate::output::Console;
 use crate::session::{Missing, Reach, Session, Setup};
 use crate::shown::shown;
-use crate::{background, descriptors, library_errors, mounts};
+use crate::{background, descriptors, mounts};
 
 /// Where a mount goes on when it is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(crate) enum Stay {
 /// Mounts, and returns when it is unmounted and everything is written.
 pub(crate) fn run(common: &Common, args: &Mount, stay: Stay, console: &Console) -> Result<(), CliError> {
     let home = Home::find(common.home.as_deref())?;
-    let demands = Demands::parse(args, &Config::load(&home)?)?;
+    let demands = Demands::parse(args, Config::load(&home)?, &args.directory)?;
     let place = Place::take(args, &home.kms(), console)?;
     let log: Arc<dyn Log> = Arc::new(open_log(common, args, stay)?);
     let missing = if args.read_only { Missing::Refuse } else { Missing::Create };
@@ -132,23 +132,24 @@ struct Demands {
 }
 
 impl Demands {
-    fn parse(args: &Mount, config: &Config) -> Result<Self, CliError> {
+    /// Reads the options; `directory` is that of the containers.
+    fn parse(args: &Mount, config: Config, directory: &Path) -> Result<Self, CliError> {
         let wrong = |error: ContextError| CliError::usage(shown(&error.to_string()));
         let named = args.keys.iter().map(|text| keys::parse_key(text)).collect::<Result<_, _>>()?;
-        let opening = keys::for_opening(&args.keys, &args.discovery, config)?;
+        let opening = keys::for_opening(&args.keys, &args.discovery, &config)?;
         let assertions = args.context.iter().map(|text| ContextAssertion::parse(text));
         let context = assertions.collect::<Result<_, _>>().map_err(wrong)?;
-        let pairs = args.context.iter().filter(|text| text.contains('='));
-        let new = EncryptionContext::from_pairs(pairs).map_err(wrong)?;
+        let pairs: Vec<String> = args.context.iter().filter(|text| text.contains('=')).cloned().collect();
+        let chosen = of_new_files(args, &pairs, config, directory)?;
+        let (keys, new) = (chosen.all_keys().cloned().collect(), chosen.context.value);
         // A name alone asks for a pair that new files would not have: they could be written, and never opened.
         let missing = args.context.iter().find(|text| !text.contains('=') && new.get(text).is_none());
         if let Some(name) = missing.filter(|_| !args.read_only) {
             return Err(CliError::usage(format!("-c {} gives new files no value", shown(name)))
                 .hint("give the value (-c NAME=VALUE), or mount with --read-only"));
         }
-        Core::new(args.suite, new.clone(), None).map_err(|error| library_errors::context(&error))?;
         let reading = Reading { keys: opening, context };
-        Ok(Self { reading, named, keys: keys::for_new_files(&args.keys, config)?, context: new })
+        Ok(Self { reading, named, keys, context: new })
     }
 
     /// Opens the key store if its keys are used, finds every key that was named, and says what new files are made as: under
@@ -162,6 +163,31 @@ impl Demands {
         // Where nothing is made, the default key may be gone.
         let keys = if args.read_only { self.keys.clone() } else { session.find_all(&self.keys)? };
         Ok(NewContainer { keys, context: self.context.clone(), suite: args.suite, created: None })
+    }
+}
+
+/// What new files are made with: what was typed, else what the configuration has for the directory, which has to be the same
+/// for all that is in it.
+fn of_new_files(args: &Mount, pairs: &[String], config: Config, directory: &Path) -> Result<Chosen, CliError> {
+    let choice = Choice::new(&args.keys, pairs, config)?;
+    let directory = real(directory);
+    let chosen = choice.chosen(choice.rule_of(&directory));
+    let differs = |rule: &usize| {
+        let other = choice.chosen(Some(*rule));
+        (&other.keys.value, &other.context.value) != (&chosen.keys.value, &chosen.context.value)
+    };
+    let other = choice.rules_within(&directory).into_iter().find(differs).filter(|_| !args.read_only);
+    match other.and_then(|rule| choice.rules().get(rule)) {
+        None => Ok(chosen),
+        Some(rule) => {
+            let (pattern, line) = (shown(&rule.path.value), rule.path.line);
+            let text = format!(
+                "a rule is of a part of it, {pattern:?} in line {line} of config.toml, and new files of a mount are all alike"
+            );
+            Err(CliError::usage(text)
+                .file(&args.directory)
+                .hint("mount that part by itself, or say what all new files get: -k KEY and -c NAME=VALUE"))
+        }
     }
 }
 

@@ -5,7 +5,9 @@ use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use waxseal_container::{Container, ContainerError, Filling, Header, Interrupted, Opened, Sink, Source, Unlocked};
+use waxseal_container::{
+    Container, ContainerError, Damage, Filling, Header, Interrupted, Opened, Sink, Source, Unlocked,
+};
 use waxseal_envelope::{
     CacheLimits, ContextAssertion, DataKeyCache, EnvelopeError, OpenedBy, Reading, Rewrap, Rewrapped,
 };
@@ -141,7 +143,11 @@ impl OpenContainer<'_> {
     pub(super) fn read(self, range: Option<Range>, sink: Sink<'_>, output: &Path) -> Result<FileReport, CliError> {
         let mut report = self.report(0);
         let Self { name, input, opened, reader } = self;
-        let failed = |error: ContainerError| library_errors::container(&error, name.label(), output);
+        let is_device = input.is_block_device();
+        let failed = |error: ContainerError| {
+            let told = library_errors::container(&error, name.label(), output);
+            if is_device { of_device(told, &error, name) } else { told }
+        };
         report.plaintext_bytes = match range {
             None => reader.read_whole(name, &opened.unlocked, &input, sink).map_err(failed)?.plaintext_len,
             Some(range) => reader.read_range(name, opened.unlocked, input, range, sink).map_err(failed)?,
@@ -154,6 +160,19 @@ impl OpenContainer<'_> {
         let core = self.opened.unlocked.header().core();
         FileReport::new(self.name.label(), plaintext_bytes, [&self.opened.key_arn], core.context())
     }
+}
+
+/// Says what to do about a container on a block device: what lies behind it there looks like damage.
+pub(super) fn of_device(told: CliError, error: &ContainerError, name: &InputName) -> CliError {
+    let size = match error {
+        ContainerError::Damaged { damage: Damage::Appended { expected }, .. } => expected.to_string(),
+        ContainerError::Damaged { .. } => "SIZE".to_owned(),
+        _ => return told,
+    };
+    let device = shown(&name.label().to_string_lossy());
+    told.hint(format!(
+        "a device is read to its end, and a container on it ends before that: head -c {size} {device} | waxseal decrypt"
+    ))
 }
 
 impl Reader<'_> {

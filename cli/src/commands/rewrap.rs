@@ -18,13 +18,13 @@ use super::keys::parse_key;
 use super::reading::{Opening, Reader};
 use crate::args::{self, Common};
 use crate::batch::{Batch, Durability, Outcome, Telling};
-use crate::commands::{jobs, keys};
+use crate::commands::{failure_log, jobs, keys};
 use crate::error::{Class, CliError};
 use crate::input::{InputName, is_a_directory};
 use crate::library_errors;
 use crate::output::Console;
 use crate::place::Direction;
-use crate::report::{Details, FailureLog, FileReport};
+use crate::report::{Details, FileReport};
 use crate::tree::{NoContainer, Selection as TreeSelection, each_container, has_directory};
 
 /// Files that wait for the disk beside those that wait for a key service.
@@ -57,7 +57,7 @@ pub(crate) fn run(common: &Common, args: &args::Rewrap, console: &Console) -> Re
     };
     let files: Vec<InputName> = args.files.iter().cloned().map(InputName::File).collect();
     // What was written is on disk before a file counts as done: there is nothing left to sync.
-    let log = args.many.report.as_deref().map(FailureLog::create).transpose()?;
+    let log = failure_log(&args.many)?;
     let batch = Batch::new(console, Durability::Unsynced, verb, telling).with_log(log.as_ref());
     let work = Work { reader: &reader, rewrap: &rewrap, at_work: AtWork::default() };
     if is_tree {
@@ -138,8 +138,9 @@ impl Work<'_> {
     fn one(&self, path: &Path, open: impl Fn(OFlags) -> rustix::io::Result<File>) -> Result<Outcome, CliError> {
         let Opened { file, stat, cannot_write } = Opened::new(path, self.rewrap.act, open)?;
         // Another name of the same file is left alone once this one is done, and is no other process.
-        let _alone = self.at_work.begin((stat.st_dev, stat.st_ino));
-        let rewrapped = self.reader.rewrap(&file, self.rewrap).map_err(|error| match (error, cannot_write) {
+        let identity = (stat.st_dev, stat.st_ino);
+        let _alone = self.at_work.begin(identity);
+        let mut rewrapped = self.reader.rewrap(&file, self.rewrap).map_err(|error| match (error, cannot_write) {
             (EnvelopeError::Lock(_), Some(why)) => {
                 let error = CliError::system(Class::Output, "cannot be opened for writing", &why.into());
                 match why {
@@ -149,6 +150,9 @@ impl Work<'_> {
             }
             (error, _) => library_errors::envelope(&error, path),
         })?;
+        // Where nothing is replaced, another name of the same file is as it was: it is counted once all the same.
+        let is_counted = || self.rewrap.act == Act::Replace || stat.st_nlink == 1 || self.at_work.count(identity);
+        rewrapped.changed = rewrapped.changed && is_counted();
         let report = report(path, stat.st_size.cast_unsigned(), &rewrapped);
         Ok(if rewrapped.changed { Outcome::Complete(report) } else { Outcome::LeftAlone(report) })
     }

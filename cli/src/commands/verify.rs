@@ -11,13 +11,13 @@ use waxseal_envelope::{EnvelopeError, Finding, Fsck};
 
 use crate::args::{Common, Verify};
 use crate::batch::{Batch, Durability, Outcome, Telling};
-use crate::commands::reading::{OpenContainer, Opening, Reader};
-use crate::commands::{jobs, threads_a_file};
+use crate::commands::reading::{OpenContainer, Opening, Reader, of_device};
+use crate::commands::{failure_log, jobs, threads_a_file};
 use crate::error::{Class, CliError};
 use crate::input::{Input, InputName};
 use crate::output::Console;
 use crate::place::Direction;
-use crate::report::{FailureLog, FileReport};
+use crate::report::FileReport;
 use crate::stream::draw_if_long;
 use crate::tree::{NoContainer, Selection, each_container, has_directory};
 
@@ -28,7 +28,7 @@ pub(crate) fn run(common: &Common, args: &Verify, console: &Console) -> Result<(
     let jobs = jobs(&args.many, opening.requests_at_once());
     let selection = Selection::new(&args.tree, Direction::Decrypt)?.with_sample(args.sample);
     let is_tree = has_directory(&args.files, &args.tree)?;
-    let threads = threads_a_file(if is_tree { usize::MAX } else { inputs.len() }, jobs);
+    let threads = threads_a_file((!is_tree).then_some(inputs.len()), jobs);
     let reader = Reader::new(opening, threads, console)?;
     if let Some(output) = &args.salvage {
         let [name] = inputs.as_slice() else {
@@ -36,7 +36,7 @@ pub(crate) fn run(common: &Common, args: &Verify, console: &Console) -> Result<(
         };
         return salvage::run(&reader, name, output, args.force);
     }
-    let log = args.many.report.as_deref().map(FailureLog::create).transpose()?;
+    let log = failure_log(&args.many)?;
     // Of a tree what is well goes without saying.
     let telling = if is_tree { Telling::Verbose } else { Telling::Always };
     let batch =
@@ -90,7 +90,10 @@ fn check(reader: &Reader<'_>, container: &OpenContainer<'_>) -> Result<FileRepor
 fn check_stream(reader: &Reader<'_>, container: &OpenContainer<'_>) -> Result<FileReport, CliError> {
     let OpenContainer { name, input, opened, .. } = container;
     let read = reader.read_whole(name, &opened.unlocked, input, Sink::Discard);
-    let read = read.map_err(|error| findings::stream_error(&error, name.label()))?;
+    let read = read.map_err(|error| {
+        let told = findings::stream_error(&error, name.label());
+        if input.is_block_device() { of_device(told, &error, name) } else { told }
+    })?;
     let details = if read.interrupted { findings::recovered_stream() } else { findings::clean() };
     Ok(FileReport { details, ..container.report(read.plaintext_len) })
 }

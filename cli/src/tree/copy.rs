@@ -104,6 +104,7 @@ pub(crate) fn copy(
     let roots = Roots::open(plan)?;
     let attributes = roots.attributes_of_all();
     let top = Arc::new(OutputFolder::root(plan.output, attributes, batch.late())?);
+    batch.count_leftovers(top.leftovers);
     let links = Arc::new(HardLinks::new(&top, plan.existing.replace()));
     let top_fd = Arc::clone(top.fd());
     let worker = Worker { plan, links: Arc::clone(&links), convert, outputs: Mutex::default() };

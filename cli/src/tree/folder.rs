@@ -83,28 +83,7 @@ impl Folder {
 
     /// The next names in it and what they are, as many as are read at once; none at the end.
     pub(super) fn next_names(&self) -> io::Result<Vec<(OsString, FileType)>> {
-        use std::os::unix::ffi::OsStrExt as _;
-        let mut buffer = vec![MaybeUninit::uninit(); NAMES_LEN];
-        loop {
-            let mut entries = RawDir::new(&self.fd, &mut buffer);
-            let mut names = Vec::new();
-            let mut ended = true;
-            while let Some(entry) = entries.next() {
-                let entry = entry?;
-                ended = false;
-                let (name, kind) = (entry.file_name().to_bytes(), entry.file_type());
-                if name != b"." && name != b".." {
-                    names.push((OsStr::from_bytes(name).to_owned(), kind));
-                }
-                if entries.is_buffer_empty() {
-                    break;
-                }
-            }
-            // What is read may be the two names that are passed over, and nothing else.
-            if ended || !names.is_empty() {
-                return Ok(names);
-            }
-        }
+        next_names(&self.fd)
     }
 
     /// What stands at a name in it, links not followed; none if there is nothing.
@@ -140,6 +119,32 @@ impl Found {
     pub(crate) fn stat(&self) -> rustix::io::Result<Stat> {
         let flags = if self.links == Links::Kept { AtFlags::SYMLINK_NOFOLLOW } else { AtFlags::empty() };
         statat(&*self.folder, &self.name, flags)
+    }
+}
+
+/// The next names in an open directory and what they are, as many as are read at once; none at the end.
+pub(super) fn next_names(directory: impl AsFd) -> io::Result<Vec<(OsString, FileType)>> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut buffer = vec![MaybeUninit::uninit(); NAMES_LEN];
+    loop {
+        let mut entries = RawDir::new(directory.as_fd(), &mut buffer);
+        let mut names = Vec::new();
+        let mut ended = true;
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            ended = false;
+            let (name, kind) = (entry.file_name().to_bytes(), entry.file_type());
+            if name != b"." && name != b".." {
+                names.push((OsStr::from_bytes(name).to_owned(), kind));
+            }
+            if entries.is_buffer_empty() {
+                break;
+            }
+        }
+        // What is read may be the two names that are passed over, and nothing else.
+        if ended || !names.is_empty() {
+            return Ok(names);
+        }
     }
 }
 

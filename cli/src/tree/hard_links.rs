@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::folder::look_at;
 use super::output::{OutputFolder, open_beneath};
-use crate::atomic::{Temporary, already_exists, cannot_write, modified};
+use crate::atomic::{Temporary, already_exists, cannot_write, hold, modified};
 use crate::batch::Outcome;
 use crate::error::{Class, CliError};
 use crate::input::Identity;
@@ -135,6 +135,7 @@ impl HardLinks {
         let cannot = |error: Errno| cannot_write(label, error.into());
         let (parent, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
         let folder = Arc::new(open_beneath(&self.root, parent).map_err(cannot)?);
+        hold(&*folder);
         let before = modified(&rustix::fs::fstat(&folder).map_err(cannot)?);
         let linked = self.link(first, &folder, &self.top.join(parent), name)?;
         let omitted = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };

@@ -4,14 +4,15 @@
 //! is done the directory gets its attributes: every file that is made in it changes its time.
 
 use std::ffi::OsStr;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{CWD, Mode, OFlags, Stat, mkdirat, openat};
 use rustix::io::Errno;
 
-use crate::atomic::{Attributes, cannot_write};
+use super::leftovers;
+use crate::atomic::{Attributes, cannot_write, hold};
 use crate::batch::Late;
 use crate::error::{Class, CliError};
 use crate::input::Identity;
@@ -28,32 +29,31 @@ pub(super) struct OutputFolder {
     late: Arc<Late>,
     /// It is done after this one.
     above: Option<Arc<OutputFolder>>,
+    /// How many temporary files killed runs had left in it, which are gone now.
+    pub(super) leftovers: usize,
 }
 
 impl OutputFolder {
     /// Opens the directory at the top, which was named, and makes it if it is missing.
     pub(super) fn root(path: &Path, attributes: Option<Attributes>, late: Arc<Late>) -> Result<Self, CliError> {
-        match mkdirat(CWD, path, Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(cannot_write(path, error.into())),
-        }
+        let made = make(CWD, path, path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = openat(CWD, path, flags, Mode::empty());
         let fd = opened.map_err(|error| no_output(path, error))?;
-        Ok(Self { fd: Arc::new(fd), path: path.to_owned(), attributes, late, above: None })
+        let leftovers = begin(&fd, made);
+        Ok(Self { fd: Arc::new(fd), path: path.to_owned(), attributes, late, above: None, leftovers })
     }
 
     /// Opens the directory `name` in this one, and makes it if it is missing. A link is not followed.
     pub(super) fn enter(self: &Arc<Self>, name: &OsStr, attributes: Attributes) -> Result<Self, CliError> {
         let path = self.path.join(name);
-        match mkdirat(&self.fd, name, Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(cannot_write(&path, error.into())),
-        }
+        let made = make(&*self.fd, Path::new(name), &path)?;
         let fd = open_beneath(&self.fd, Path::new(name)).map_err(|error| not_a_directory(&path, error))?;
         let (fd, late) = (Arc::new(fd), Arc::clone(&self.late));
-        let folder = Self { fd, path, attributes: Some(attributes), late, above: Some(Arc::clone(self)) };
+        let above = Some(Arc::clone(self));
+        let mut folder = Self { fd, path, attributes: Some(attributes), late, above, leftovers: 0 };
         folder.make_writable()?;
+        folder.leftovers = begin(&*folder.fd, made);
         Ok(folder)
     }
 
@@ -99,6 +99,29 @@ impl Drop for OutputFolder {
         }
         drop(self.above.take());
     }
+}
+
+/// Whether a directory was made, or was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Made {
+    Now,
+    Before,
+}
+
+fn make(at: impl AsFd, name: &Path, path: &Path) -> Result<Made, CliError> {
+    match mkdirat(at, name, Mode::RWXU) {
+        Ok(()) => Ok(Made::Now),
+        Err(Errno::EXIST) => Ok(Made::Before),
+        Err(error) => Err(cannot_write(path, error.into())),
+    }
+}
+
+/// Begins to work in a directory: what killed runs have left in it is removed, and others are told that it is in use. Says
+/// how much there was.
+fn begin(directory: impl AsFd, made: Made) -> usize {
+    let leftovers = if made == Made::Before { leftovers::remove(&directory) } else { 0 };
+    hold(&directory);
+    leftovers
 }
 
 /// Opens a directory below another one, by names that lead downwards only and without following any link.

@@ -47,8 +47,10 @@ fn to_look_at(args: &Doctor, home: &Home, config: &Config) -> Result<Vec<KeyRefe
     if args.aws.kms_place()?.is_some() || waxseal_kms_local::status(&home.kms()).is_ok() {
         keys.insert(0, parse_key(DEFAULT_KEY)?);
     }
-    let trusted = config.trusted_keys.iter().map(|key| KeyReference { provider: Provider::Aws, key: key.clone() });
-    for key in config.always_keys.iter().cloned().chain(trusted) {
+    let trusted = &config.trusted_keys;
+    let trusted = trusted.iter().map(|key| KeyReference { provider: Provider::Aws, key: key.value.clone() });
+    let always = config.always_keys.iter().map(|key| key.value.clone());
+    for key in config.chosen_keys().cloned().chain(always).chain(trusted) {
         if !keys.contains(&key) {
             keys.push(key);
         }

@@ -9,11 +9,10 @@ use waxseal_key_service::EncryptedDataKey;
 use super::Claims;
 use crate::args::Inspect;
 use crate::batch::{Batch, Durability, Outcome, Telling};
-use crate::commands::jobs;
+use crate::commands::{failure_log, jobs};
 use crate::error::{Class, CliError};
 use crate::input::InputName;
 use crate::output::Console;
-use crate::report::FailureLog;
 use crate::shown::shown;
 use crate::tree::{NoContainer, Selection, each_container};
 
@@ -22,7 +21,7 @@ type Keys = BTreeMap<(&'static str, String), u64>;
 
 /// Runs the command.
 pub(super) fn run(args: &Inspect, selection: &Selection, console: &Console) -> Result<(), CliError> {
-    let log = args.many.report.as_deref().map(FailureLog::create).transpose()?;
+    let log = failure_log(&args.many)?;
     let batch = Batch::new(console, Durability::Unsynced, "inspected", Telling::Always).with_log(log.as_ref());
     let keys = Mutex::new(Keys::new());
     let inspected =

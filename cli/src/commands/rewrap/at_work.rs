@@ -11,6 +11,8 @@ type File = (u64, u64);
 pub(super) struct AtWork {
     files: Mutex<HashSet<File>>,
     ended: Condvar,
+    /// Files of several names that have been counted.
+    counted: Mutex<HashSet<File>>,
 }
 
 /// A file that nobody else in this command works on.
@@ -28,6 +30,11 @@ impl AtWork {
             files = self.ended.wait(files).unwrap_or_else(PoisonError::into_inner);
         }
         Alone { at_work: self, file }
+    }
+
+    /// Whether this is the first time that a file is counted.
+    pub(super) fn count(&self, file: File) -> bool {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner).insert(file)
     }
 
     fn files(&self) -> MutexGuard<'_, HashSet<File>> {

@@ -153,6 +153,9 @@ impl<'a> Copying<'a> {
                     match entered {
                         Ok(made) => {
                             self.batch.count_directory();
+                            if level.name.is_some() {
+                                self.batch.count_leftovers(made.leftovers);
+                            }
                             level.output = Made::Yes(Arc::clone(&made));
                             made
                         }

@@ -1,0 +1,39 @@
+//! Reading the configuration file: it has to be safe from others.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use crate::error::{Class, CliError};
+
+/// Longest configuration that is read, in bytes: thousands of keys.
+const MAX_LEN: u64 = 1 << 20;
+
+/// Reads a file that nobody else may write: who can add a key to it can open every file that is made from then on.
+pub(super) fn read(path: &Path) -> Result<Option<String>, CliError> {
+    let cannot = |error: &std::io::Error| CliError::system(Class::Usage, "cannot be read", error).file(path);
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(cannot(&error)),
+    };
+    let metadata = file.metadata().map_err(|error| cannot(&error))?;
+    if !metadata.is_file() {
+        return Err(CliError::usage("is not a file").file(path));
+    }
+    let user = rustix::process::geteuid().as_raw();
+    if metadata.mode() & 0o022 != 0 || (metadata.uid() != user && metadata.uid() != 0) {
+        return Err(CliError::usage("could be changed by others, who could add a key of theirs to every new file")
+            .file(path)
+            .hint("chmod go-w it, and let it belong to you or to root"));
+    }
+    let mut text = String::new();
+    file.take(MAX_LEN + 1).read_to_string(&mut text).map_err(|error| cannot(&error))?;
+    if text.len() as u64 > MAX_LEN {
+        return Err(CliError::usage("is too long for a configuration").file(path));
+    }
+    Ok(Some(text))
+}
