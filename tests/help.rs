@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::World;
 
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 26] = [
     &[],
     &["encrypt"],
     &["decrypt"],
@@ -30,6 +30,8 @@ const COMMANDS: [&[&str]; 24] = [
     &["kms", "credentials", "delete"],
     &["kms", "lock"],
     &["kms", "unlock"],
+    &["completions"],
+    &["man"],
 ];
 
 #[test]
@@ -53,5 +55,5 @@ fn help_says_what_it_said() {
 fn no_arguments_show_the_help_and_version_the_version() {
     let world = World::new();
     world.run([] as [&str; 0]).fails_with(2).says("Usage: waxseal");
-    assert_eq!(world.run(["--version"]).succeeds().text(), format!("waxseal {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(world.run(["-V"]).succeeds().text(), format!("waxseal {}\n", env!("CARGO_PKG_VERSION")));
 }

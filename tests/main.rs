@@ -6,10 +6,12 @@ mod attributes;
 #[cfg(feature = "aws")]
 mod aws;
 mod batch;
+mod commit;
 mod compat;
 mod concurrency;
 mod damage;
 mod disk;
+mod documents;
 mod envelope;
 mod fsck;
 mod help;
@@ -20,6 +22,7 @@ mod keys;
 mod kms;
 #[cfg(feature = "fuse")]
 mod mount;
+mod pipelines;
 mod prepared;
 mod process;
 mod ranges;

@@ -2,6 +2,7 @@
 
 mod aws;
 mod doctor;
+mod documents;
 #[cfg(feature = "fuse")]
 mod mount;
 mod prepare;
@@ -22,6 +23,7 @@ use waxseal_envelope::AwsAccount;
 
 pub(crate) use self::aws::AwsOptions;
 pub(crate) use self::doctor::Doctor;
+pub(crate) use self::documents::{Completions, Man};
 #[cfg(feature = "fuse")]
 pub(crate) use self::mount::{Mount, Umount};
 pub(crate) use self::prepare::Prepare;
@@ -41,6 +43,7 @@ use crate::range::Range;
 #[command(
     name = "waxseal",
     version,
+    long_version = crate::version::long(),
     about = "Encrypts files. Each gets its own data key from a key store that is made for you.",
     after_help = "Examples:
   waxseal encrypt report.pdf              writes report.pdf.wax
@@ -95,7 +98,7 @@ pub(crate) enum Command {
     Prepare(Prepare),
     /// Put files under other keys, or under the newest version of theirs, without touching their content
     Rewrap(Rewrap),
-    /// Show a directory of encrypted files as ordinary files
+    /// Show a directory of encrypted files as ordinary files, which programs read and write
     Mount(Mount),
     /// Unmount, and wait until everything is written
     Umount(Umount),
@@ -103,8 +106,12 @@ pub(crate) enum Command {
     Status,
     /// Find out what works here and what does not: keys, permissions, the mount, the backup
     Doctor(Doctor),
-    /// Manage the key store
+    /// Make, back up, restore, seal and serve the key store; manage its keys as 'aws kms' does
     Kms(Kms),
+    /// Print the script that makes a shell complete commands, options and files
+    Completions(Completions),
+    /// Write the manual pages, one for each command
+    Man(Man),
 }
 
 /// `waxseal encrypt`.
@@ -120,14 +127,14 @@ Examples:
   waxseal encrypt -k alias/default -k arn:aws:kms:eu-west-1:111122223333:key/... report.pdf
   pg_dump db | waxseal encrypt -o db.sql.wax")]
 pub(crate) struct Encrypt {
-    /// Files to encrypt
+    /// Files to encrypt; with -r also directories
     #[arg(value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
-    /// KMS key that opens the files: key id, ARN or alias; repeated, each of them opens them
+    /// KMS key that opens the files: key id, ARN or alias (repeatable: each of them opens them)
     /// [default: alias/default]
     #[arg(short, long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
-    /// Bind the file to this pair; it is stored in the clear and can be insisted on later
+    /// Bind the files to this pair; it is stored in the clear and can be insisted on later (repeatable)
     #[arg(short, long = "context", value_name = "NAME=VALUE")]
     pub(crate) context: Vec<String>,
     /// Cipher suite
@@ -168,7 +175,7 @@ Examples:
   waxseal decrypt -r vault -o plain --include 'letters/**'
   waxseal decrypt < project.tar.wax | tar x")]
 pub(crate) struct Decrypt {
-    /// Files to decrypt
+    /// Files to decrypt; with -r also directories
     #[arg(value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
     /// Decrypt only LENGTH bytes from OFFSET on; without LENGTH, to the end
@@ -213,11 +220,11 @@ pub(crate) struct Cat {
 #[derive(Debug, Args)]
 #[command(after_help = "What is shown are the file's claims: they are proven when it is opened.
 
-Example:
-  waxseal inspect report.pdf.wax
+Examples:
+  waxseal inspect report.pdf.wax          suite, size, context and keys
   waxseal inspect -r --keys vault         which keys the files depend on, and how many of them")]
 pub(crate) struct Inspect {
-    /// Files to look at
+    /// Files to look at; with -r also directories
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
     /// Show only the keys, one a line; with -r each once, behind the number of files that it opens

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod cat;
+mod completions;
 mod credentials;
 mod decrypt;
 mod doctor;
@@ -10,6 +11,7 @@ mod inspect;
 mod keys;
 mod kms;
 mod lock;
+mod man;
 #[cfg(feature = "fuse")]
 mod mount;
 mod new_files;
@@ -82,6 +84,8 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
         #[cfg(feature = "fuse")]
         Command::Umount(args) => umount::run(&args, console),
         Command::Status => status::run(common, console),
+        Command::Completions(args) => completions::run(&args, console),
+        Command::Man(args) => man::run(&args, console),
     }
 }
 

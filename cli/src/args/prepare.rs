@@ -24,7 +24,7 @@ pub(crate) struct Prepare {
     /// KMS key that opens the files: key id, ARN or alias [default: alias/default]
     #[arg(short, long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
-    /// Bind the files to this pair; it is stored in the clear and can be insisted on later
+    /// Bind the files to this pair; it is stored in the clear and can be insisted on later (repeatable)
     #[arg(short, long = "context", value_name = "NAME=VALUE")]
     pub(crate) context: Vec<String>,
     /// Cipher suite
