@@ -32,6 +32,8 @@ const COMMANDS: [&[&str]; 26] = [
     &["kms", "credentials", "delete"],
     &["kms", "lock"],
     &["kms", "unlock"],
+    &["completions"],
+    &["man"],
 ];
 
 #[test]
@@ -55,5 +57,5 @@ fn help_says_what_it_said() {
 fn no_arguments_show_the_help_and_version_the_version() {
     let world = World::new();
     world.run([] as [&str; 0]).fails_with(2).says("Usage: waxseal");
-    assert_eq!(world.run(["--version"]).succeeds().text(), format!("waxseal {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(world.run(["-V"]).succeeds().text(), format!("waxseal {}\n", env!("CARGO_PKG_VERSION")));
 }

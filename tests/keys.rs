@@ -53,7 +53,7 @@ fn a_container_of_another_store_says_so() {
             .run([command, "f.wax"])
             .fails_with(8)
             .says("error: f.wax: made by another store: its key arn:aws:kms:us-east-1:000000000000:key/")
-            .says("hint: it was made with another key store: restore that store's backup")
+            .says("hint: restore that store's backup beside this one")
             .writes_nothing();
     }
     assert_eq!(world.names(), ["f.wax"]);

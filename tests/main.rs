@@ -6,11 +6,13 @@ mod attributes;
 #[cfg(feature = "aws")]
 mod aws;
 mod batch;
+mod commit;
 mod compat;
 mod concurrency;
 mod config;
 mod damage;
 mod disk;
+mod documents;
 mod envelope;
 mod fsck;
 mod help;
@@ -22,6 +24,7 @@ mod keys;
 mod kms;
 #[cfg(feature = "fuse")]
 mod mount;
+mod pipelines;
 mod prepared;
 mod process;
 mod ranges;

@@ -6,6 +6,18 @@ use std::os::unix::fs::symlink;
 use crate::support::{World, noise};
 
 #[test]
+fn a_file_where_a_command_belongs_is_told_what_commands_are() {
+    let world = World::new();
+    world.write("report.pdf", "x");
+    let run = world.run(["report.pdf"]).fails_with(2).writes_nothing();
+    run.says("error: report.pdf is a file, and a command belongs there\nhint: for instance 'waxseal encrypt FILE'");
+    let objects = world.run(["--json", "report.pdf"]).fails_with(2).json();
+    assert_eq!(objects[0]["kind"], "usage");
+    world.run(["./report.pdf"]).fails_with(2).says("as in 'waxseal encrypt FILE'");
+    world.run(["reprot"]).fails_with(2).says("unrecognized subcommand 'reprot'");
+}
+
+#[test]
 fn an_output_that_exists_is_refused_and_stays() {
     let world = World::with_store();
     world.write("f", "new");
@@ -75,7 +87,7 @@ fn inputs_that_cannot_be_read_are_refused() {
         .run(["encrypt", "folder"])
         .fails_with(3)
         .says("error: folder: is a directory")
-        .says("hint: add -r for everything in it, or pack it");
+        .says("hint: add -r for everything in it");
     world.run(["encrypt", "."]).fails_with(3).says("error: .: is a directory");
     world.run(["decrypt", "nowhere.wax"]).fails_with(3).says("nowhere.wax: cannot be opened");
     world.run(["verify", "folder"]).fails_with(3).says("folder: is a directory");
@@ -141,7 +153,11 @@ fn several_inputs_need_a_directory() {
         .run(["encrypt", "a", "-o", "out/a.wax"])
         .fails_with(4)
         .says("out/a.wax: cannot be written: no such file or directory\nhint: its directory has to be there");
-    world.run(["encrypt", "a", "-o", "out/"]).fails_with(4).says("out/: is not an existing directory");
+    world
+        .run(["encrypt", "a", "-o", "out/"])
+        .fails_with(4)
+        .says("out/: is not an existing directory")
+        .says("mkdir -p out/");
     world.pipe(["encrypt", "-o", "."], b"x").fails_with(2).says("standard input has no name");
     assert_eq!(world.names(), ["a", "b"]);
 }

@@ -3,6 +3,7 @@
 mod aws;
 mod config;
 mod doctor;
+mod documents;
 mod kms;
 #[cfg(feature = "fuse")]
 mod mount;
@@ -25,6 +26,7 @@ use waxseal_container::Suite;
 pub(crate) use self::aws::{AwsOptions, ServedOption};
 pub(crate) use self::config::{ConfigCommand, ConfigShow, Configuration};
 pub(crate) use self::doctor::Doctor;
+pub(crate) use self::documents::{Completions, Man};
 pub(crate) use self::kms::{BackupPassphrase, Kms, KmsBackup, KmsCommand, KmsInit, KmsRestore};
 #[cfg(feature = "fuse")]
 pub(crate) use self::mount::{Mount, Umount};
@@ -46,6 +48,7 @@ use crate::range::Range;
 #[command(
     name = "waxseal",
     version,
+    long_version = crate::version::long(),
     about = "Encrypts files. Each gets its own data key from a key store that is made for you.",
     after_help = "Examples:
   waxseal encrypt report.pdf              writes report.pdf.wax
@@ -100,7 +103,7 @@ pub(crate) enum Command {
     Prepare(Prepare),
     /// Put files under other keys, or under the newest version of theirs, without touching their content
     Rewrap(Rewrap),
-    /// Show a directory of encrypted files as ordinary files
+    /// Show a directory of encrypted files as ordinary files, which programs read and write
     Mount(Mount),
     /// Unmount, and wait until everything is written
     Umount(Umount),
@@ -110,8 +113,12 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Show what the configuration and the environment come to
     Config(Configuration),
-    /// Manage the key store
+    /// Make, back up, restore, seal and serve the key store; manage its keys as 'aws kms' does
     Kms(Kms),
+    /// Print the script that makes a shell complete commands, options and files
+    Completions(Completions),
+    /// Write the manual pages, one for each command
+    Man(Man),
 }
 
 /// `waxseal status`.
@@ -135,14 +142,14 @@ Examples:
   waxseal encrypt -k alias/default -k arn:aws:kms:eu-west-1:111122223333:key/... report.pdf
   pg_dump db | waxseal encrypt -o db.sql.wax")]
 pub(crate) struct Encrypt {
-    /// Files to encrypt
+    /// Files to encrypt; with -r also directories
     #[arg(value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
-    /// KMS key that opens the files: key id, ARN or alias; repeated, each of them opens them
+    /// KMS key that opens the files: key id, ARN or alias (repeatable: each of them opens them)
     /// [default: $WAXSEAL_KEY, else as the configuration says, else alias/default]
     #[arg(short, long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
-    /// Bind the file to this pair; it is stored in the clear and can be insisted on later
+    /// Bind the files to this pair; it is stored in the clear and can be insisted on later (repeatable)
     /// [default: $WAXSEAL_CONTEXT, else as the configuration says]
     #[arg(short, long = "context", value_name = "NAME=VALUE")]
     pub(crate) context: Vec<String>,
@@ -184,7 +191,7 @@ Examples:
   waxseal decrypt -r vault -o plain --include 'letters/**'
   waxseal decrypt < project.tar.wax | tar x")]
 pub(crate) struct Decrypt {
-    /// Files to decrypt
+    /// Files to decrypt; with -r also directories
     #[arg(value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
     /// Decrypt only LENGTH bytes from OFFSET on; without LENGTH, to the end
@@ -229,11 +236,11 @@ pub(crate) struct Cat {
 #[derive(Debug, Args)]
 #[command(after_help = "What is shown are the file's claims: they are proven when it is opened.
 
-Example:
-  waxseal inspect report.pdf.wax
+Examples:
+  waxseal inspect report.pdf.wax          suite, size, context and keys
   waxseal inspect -r --keys vault         which keys the files depend on, and how many of them")]
 pub(crate) struct Inspect {
-    /// Files to look at
+    /// Files to look at; with -r also directories
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
     /// Show only the keys, one a line; with -r each once, behind the number of files that it opens

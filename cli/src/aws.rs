@@ -18,6 +18,7 @@ mod service;
 mod shorthand;
 mod skeleton;
 mod time;
+mod typed;
 mod words;
 
 use std::ffi::{OsStr, OsString};
@@ -33,6 +34,7 @@ use self::print::Format;
 use self::query::Query;
 use self::request::BinaryFormat;
 use self::service::Service;
+pub(crate) use self::typed::with_operations;
 use self::words::Words;
 use crate::args::Cli;
 use crate::commands;
@@ -42,7 +44,7 @@ use crate::output::{Console, Volume};
 /// The name of a link to this program by which it takes the place of the AWS CLI.
 const AWS: &str = "aws";
 /// The service whose operations these are.
-const SERVICE: &str = "kms";
+pub(crate) const SERVICE: &str = "kms";
 
 /// As whom the program was called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

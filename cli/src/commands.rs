@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod cat;
+mod completions;
 mod config;
 mod credentials;
 mod decrypt;
@@ -11,6 +12,7 @@ mod inspect;
 mod keys;
 mod kms;
 mod lock;
+mod man;
 #[cfg(feature = "fuse")]
 mod mount;
 mod new_files;
@@ -85,6 +87,8 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
         Command::Umount(args) => umount::run(&args, console),
         Command::Status(args) => status::run(common, &args, console),
         Command::Config(args) => config::run(common, &args.command, console),
+        Command::Completions(args) => completions::run(&args, console),
+        Command::Man(args) => man::run(&args, console),
     }
 }
 

@@ -178,9 +178,7 @@ impl Input {
 
 /// The error of a directory where a file is expected.
 pub(crate) fn is_a_directory(path: &Path) -> CliError {
-    CliError::new(Class::Input, "is a directory")
-        .file(path)
-        .hint("add -r for everything in it, or pack it: tar c DIR | waxseal encrypt -o DIR.tar.wax")
+    CliError::new(Class::Input, "is a directory").file(path).hint("add -r for everything in it")
 }
 
 impl Regular {

@@ -92,7 +92,10 @@ fn from_mount(arguments: &[OsString]) -> Result<Called, CliError> {
 }
 
 fn wrong(message: String) -> CliError {
-    CliError::usage(message).hint("called like this, waxseal expects what mount(8) gives it: DIR MOUNTPOINT -o OPTIONS")
+    CliError::usage(message).hint(
+        "called like this, waxseal expects what mount(8) gives it: DIR MOUNTPOINT -o OPTIONS; a file comes behind a command, \
+         as in 'waxseal encrypt FILE'",
+    )
 }
 
 #[cfg(test)]

@@ -20,7 +20,8 @@ const USE_A_COPY: &str = "the file was changed since it was written: use another
 const INTERRUPTED: &str = "wait if it is still being written; else 'waxseal verify --repair FILE' makes it clean, and \
                            --recover reads as far as it was certainly written";
 /// Advice for a container whose key is not here.
-const RESTORE: &str = "it was made with another key store: restore that store's backup with 'waxseal kms restore FILE'";
+const RESTORE: &str =
+    "restore that store's backup beside this one, 'waxseal kms restore FILE --home DIR', and say --home DIR here";
 
 /// An error of a container: `input` is the file that is read, `output` the one that is written.
 pub(crate) fn container(error: &ContainerError, input: &Path, output: &Path) -> CliError {

@@ -33,15 +33,19 @@ mod shown;
 mod stream;
 mod target;
 mod tree;
+mod version;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::error::{ContextKind, ContextValue};
 
 use crate::args::Cli;
 use crate::error::CliError;
 use crate::launch::Called;
 use crate::output::{Console, Volume};
+use crate::shown::shown;
 
 fn main() -> ExitCode {
     let launch = match launch::read(std::env::args_os()) {
@@ -77,6 +81,10 @@ fn fail(console: &Console, error: &CliError) -> ExitCode {
 
 /// Prints what clap says: help and version to standard output, a refusal as text or, if JSON was asked for, as JSON.
 fn explain(refusal: &clap::Error) -> ExitCode {
+    if let Some(error) = no_command(refusal) {
+        let json = std::env::args_os().any(|argument| argument == "--json");
+        return fail(&Console::new(Volume::Normal, json), &error);
+    }
     let code = u8::try_from(refusal.exit_code()).unwrap_or(2);
     if code != 0 && std::env::args_os().any(|argument| argument == "--json") {
         Console::new(Volume::Normal, true).error(&usage_error(&refusal.render().to_string()));
@@ -85,6 +93,15 @@ fn explain(refusal: &clap::Error) -> ExitCode {
         refusal.print().ok();
     }
     ExitCode::from(code)
+}
+
+/// The error of a file where a command belongs: whoever tries that has not met the commands yet.
+fn no_command(refusal: &clap::Error) -> Option<CliError> {
+    let Some(ContextValue::String(word)) = refusal.get(ContextKind::InvalidSubcommand) else { return None };
+    Path::new(word).exists().then(|| {
+        CliError::usage(format!("{} is a file, and a command belongs there", shown(word)))
+            .hint("for instance 'waxseal encrypt FILE' or 'waxseal decrypt FILE'; 'waxseal --help' lists the commands")
+    })
 }
 
 /// What clap says, in one line: its first paragraph, and its tip as the hint. The help that follows is for people.

@@ -132,7 +132,8 @@ impl Asked {
                 .hint(hint));
         }
         if output.as_os_str().as_encoded_bytes().ends_with(b"/") {
-            return Err(CliError::new(Class::Output, "is not an existing directory").file(output));
+            let hint = format!("make it first: mkdir -p {}", crate::shown::shown(&output.to_string_lossy()));
+            return Err(CliError::new(Class::Output, "is not an existing directory").file(output).hint(hint));
         }
         Ok(Self::File(output.to_owned()))
     }

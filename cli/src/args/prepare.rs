@@ -25,7 +25,7 @@ pub(crate) struct Prepare {
     /// [default: $WAXSEAL_KEY, else as the configuration says, else alias/default]
     #[arg(short, long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
-    /// Bind the files to this pair; it is stored in the clear and can be insisted on later
+    /// Bind the files to this pair; it is stored in the clear and can be insisted on later (repeatable)
     /// [default: $WAXSEAL_CONTEXT, else as the configuration says]
     #[arg(short, long = "context", value_name = "NAME=VALUE")]
     pub(crate) context: Vec<String>,

@@ -29,7 +29,7 @@ Examples:
   waxseal rewrap --remove alias/old report.pdf.wax"
 )]
 pub(crate) struct Rewrap {
-    /// Containers whose keys are to be replaced
+    /// Containers whose keys are to be replaced; with -r also directories of them
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
     /// KMS key that opens the files from now on, in place of all others; repeated, each of them does

@@ -14,17 +14,17 @@ pub(crate) struct TreeOptions {
     /// Follow symbolic links
     #[arg(short = 'L', long, requires = "recursive")]
     pub(crate) dereference: bool,
-    /// Leave out what this pattern is of, and everything in it: *.o is of names at any depth, /cache and a/b of paths
-    /// below INPUT, cache/ of directories only (repeatable)
+    /// Leave out what matches this pattern, and everything in it: *.o matches names at any depth, /cache and a/b paths
+    /// below INPUT, cache/ directories only (repeatable)
     #[arg(long, value_name = "PATTERN", requires = "recursive")]
     pub(crate) exclude: Vec<String>,
-    /// Take only what this pattern is of, and everything in it; --exclude comes before it (repeatable)
+    /// Take only what matches this pattern, and everything in it; what matches --exclude is left out of that (repeatable)
     #[arg(long, value_name = "PATTERN", requires = "recursive")]
     pub(crate) include: Vec<String>,
     /// Take only the names in this file, one a line, relative to INPUT; - is standard input
     #[arg(long, value_name = "FILE", requires = "recursive")]
     pub(crate) files_from: Option<PathBuf>,
-    /// In that file each name ends with a zero byte
+    /// Names in that file end with a zero byte, not with a line
     #[arg(long, requires = "files_from")]
     pub(crate) from0: bool,
 }
@@ -33,7 +33,7 @@ pub(crate) struct TreeOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Trees")]
 pub(crate) struct CopyOptions {
-    /// Leave out what is there already with the same size and time of change, and replace what is there otherwise
+    /// Skip what is there already with the same size and time of change; replace what is there and differs
     #[arg(short, long, requires = "recursive", conflicts_with = "force")]
     pub(crate) update: bool,
     /// Leave extended attributes out

@@ -23,7 +23,7 @@ Examples:
   waxseal verify --repair vault/*.wax
   waxseal verify --salvage rest.pdf report.pdf.wax")]
 pub(crate) struct Verify {
-    /// Files to check
+    /// Files to check; with -r also directories
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
     /// Make files clean whose last writer was interrupted
