@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::World;
 
-const COMMANDS: [&[&str]; 26] = [
+const COMMANDS: [&[&str]; 28] = [
     &[],
     &["encrypt"],
     &["decrypt"],
