@@ -12,3 +12,4 @@ mod rust_sdk;
 mod sealed_by_kms;
 mod sealing;
 pub(crate) mod support;
+mod two;

@@ -28,6 +28,7 @@ pub(crate) fn run(common: &Common, args: &Status, console: &Console) -> Result<(
 
 /// Tells about a key store that is served: what only its owner knows is not told.
 fn served(home: &Home, args: &Status, place: &KmsPlace, console: &Console) -> Result<(), CliError> {
+    #[cfg_attr(not(feature = "aws"), expect(clippy::needless_update, reason = "without AWS there are no others"))]
     let aws = AwsOptions { served: args.served.clone(), ..AwsOptions::default() };
     let passphrase = &PassphraseOptions::default();
     let setup = Setup { home, passphrase, aws: &aws, missing: Missing::Refuse, reach: Reach::Machine };

@@ -40,7 +40,7 @@ pub(crate) struct SecretWriter(Zeroizing<Vec<u8>>);
 
 impl SecretWriter {
     pub(crate) fn new() -> Self {
-        Self(Zeroizing::new(Vec::with_capacity(1024)))
+        Self(Zeroizing::new(Vec::with_capacity(512)))
     }
 
     pub(crate) fn push(&mut self, bytes: &[u8]) {

@@ -23,7 +23,7 @@ mod tests;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rusqlite::{Connection, TransactionBehavior};
 use waxseal_key_service::{AliasName, KeyServiceError};
@@ -285,41 +285,6 @@ impl Store {
     /// Empties the log; another reader may hold it open a little longer.
     fn empty_the_log(&self) -> Result<(), StoreError> {
         empty_log(&self.reader().connection).map_err(|error| self.database_error(error))
-    }
-
-    /// Takes the lock of the connection, and forgets what somebody may have changed.
-    fn fresh(&self) -> Result<MutexGuard<'_, Opened>, StoreError> {
-        let mut reader = self.reader();
-        // What is read after this is at least as new.
-        let stamp = self.memory().stamp(&reader, &self.database)?;
-        if self.memory().is_of(&stamp) {
-            return Ok(reader);
-        }
-        self.memory_mut().cache().clear();
-        if reader.access.must_reopen() {
-            let (opened, index) = connection::open_to_stay(&self.directory, &self.database)?;
-            *reader = opened;
-            *self.memory_mut() = Memory::new(index);
-            let stamp = self.memory().stamp(&reader, &self.database)?;
-            self.memory_mut().set_stamp(stamp);
-        } else {
-            self.memory_mut().set_stamp(stamp);
-        }
-        Ok(reader)
-    }
-
-    fn reader(&self) -> MutexGuard<'_, Opened> {
-        // A panic under the lock leaves an open transaction at worst, which its own drop rolls back.
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn memory(&self) -> RwLockReadGuard<'_, Memory> {
-        self.memory.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What is in memory, to change it: only for who has the lock of the connection.
-    fn memory_mut(&self) -> RwLockWriteGuard<'_, Memory> {
-        self.memory.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The error of a store that breaks its own rules.

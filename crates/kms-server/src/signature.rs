@@ -17,7 +17,7 @@ use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use subtle::ConstantTimeEq as _;
 use time::OffsetDateTime;
 use waxseal_kms_local::{Credential, Region, SigningScope};
@@ -28,11 +28,11 @@ use crate::refusal::Refusal;
 /// How far the clocks of client and server may be apart.
 const SKEW: time::Duration = time::Duration::minutes(5);
 /// The header that names the operation.
-pub(crate) const TARGET: &str = "x-amz-target";
-const AUTHORIZATION: &str = "authorization";
-const DATE: &str = "x-amz-date";
-const HOST: &str = "host";
-const TOKEN: &str = "x-amz-security-token";
+pub(crate) const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const AUTHORIZATION: HeaderName = header::AUTHORIZATION;
+const DATE: HeaderName = HeaderName::from_static("x-amz-date");
+const HOST: HeaderName = header::HOST;
+const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
 /// Who calls, and for which region. The secret that signed is not kept: a request may wait while the store is locked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub(crate) fn verify(
     find: impl FnOnce(&str) -> Result<Option<Arc<Credential>>, Refusal>,
 ) -> Result<Caller, Refusal> {
     // Also of a presigned request, whose signature is in its query: there is no use for one here.
-    let header = text(&parts.headers, AUTHORIZATION)?.ok_or_else(refusals::missing_token)?;
+    let header = text(&parts.headers, &AUTHORIZATION)?.ok_or_else(refusals::missing_token)?;
     let claimed = Authorization::parse(header)?;
     let (date, signed_at) = signed_at(&parts.headers, &claimed, now)?;
     let region: Region = claimed.region.parse().map_err(|_| refusals::wrong_region())?;
@@ -70,11 +70,14 @@ pub(crate) fn verify(
     let credential = find(claimed.access_key_id)?.ok_or_else(refusals::unrecognized)?;
     let scope = SigningScope { day: claimed.day, region: claimed.region, service: SERVICE };
     let key = credential.signing_key(scope);
-    let calculated = match canonical::string_to_sign(parts, body, &covered, &claimed, date) {
-        Some(text) => canonical::hex(&key.sign(text.as_bytes())).to_vec(),
-        None => by_the_sdk(parts, body, &covered, &claimed, &credential, signed_at).ok_or_else(refusals::mismatch)?,
+    let is_it = match canonical::string_to_sign(parts, body, &covered, &claimed, date) {
+        Some(text) => canonical::hex(&key.sign(text.as_bytes())).ct_eq(claimed.signature.as_bytes()),
+        None => {
+            let calculated = by_the_sdk(parts, body, &covered, &claimed, &credential, signed_at);
+            calculated.ok_or_else(refusals::mismatch)?.ct_eq(claimed.signature.as_bytes())
+        }
     };
-    if !bool::from(calculated.ct_eq(claimed.signature.as_bytes())) {
+    if !bool::from(is_it) {
         return Err(refusals::mismatch());
     }
     credential.keep_signing_key(scope, &key);
@@ -87,7 +90,7 @@ fn signed_at<'a>(
     claimed: &Authorization<'_>,
     now: SystemTime,
 ) -> Result<(&'a str, SystemTime), Refusal> {
-    let text = text(headers, DATE)?.ok_or_else(refusals::no_date)?;
+    let text = text(headers, &DATE)?.ok_or_else(refusals::no_date)?;
     let (signed, now) = (date::parse(text).ok_or_else(refusals::malformed_date)?, OffsetDateTime::from(now));
     if !text.starts_with(claimed.day) || claimed.day.len() != 8 {
         return Err(refusals::wrong_day());
@@ -104,18 +107,18 @@ fn covered_headers<'a>(
     headers: &'a HeaderMap,
     claimed: &Authorization<'a>,
 ) -> Result<Vec<(&'a str, &'a str)>, Refusal> {
-    for needed in [HOST, TARGET] {
+    for needed in [&HOST, &TARGET] {
         // No client signs a request without a host; one without a target asks for nothing.
         if !claimed.signs(needed) && (needed == HOST || headers.contains_key(needed)) {
-            return Err(refusals::not_signed(needed));
+            return Err(refusals::not_signed(needed.as_str()));
         }
         text(headers, needed)?;
     }
-    if !claimed.signed_header_names().is_sorted_by(|one, next| one < next) {
+    if !claimed.signed_names.is_sorted_by(|one, next| one < next) {
         return Err(refusals::mismatch());
     }
     let mut covered = Vec::with_capacity(16);
-    for name in claimed.signed_header_names() {
+    for &name in &claimed.signed_names {
         let mut values = headers.get_all(name).into_iter().peekable();
         if values.peek().is_none() || name.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(refusals::mismatch());
@@ -138,7 +141,7 @@ fn by_the_sdk(
 ) -> Option<Vec<u8>> {
     let mut settings = SigningSettings::default();
     // The date is signed as such. As a header too, where its maker has done so.
-    settings.excluded_headers = (!claimed.signs(DATE)).then(|| vec![Cow::Borrowed(DATE)]);
+    settings.excluded_headers = (!claimed.signs(&DATE)).then(|| vec![Cow::Borrowed("x-amz-date")]);
     let identity = Credentials::new(claimed.access_key_id, credential.expose_secret(), None, None, "store").into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
@@ -157,13 +160,13 @@ fn by_the_sdk(
 }
 
 /// The one value of a header, if it is there.
-fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Refusal> {
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Refusal> {
     let mut values = headers.get_all(name).into_iter();
     let first = values.next();
     if values.next().is_some() {
-        return Err(refusals::repeated(name));
+        return Err(refusals::repeated(name.as_str()));
     }
-    first.map(HeaderValue::to_str).transpose().map_err(|_| refusals::not_text(name))
+    first.map(HeaderValue::to_str).transpose().map_err(|_| refusals::not_text(name.as_str()))
 }
 
 #[cfg(test)]

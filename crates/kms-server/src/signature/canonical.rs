@@ -42,7 +42,7 @@ pub(super) fn string_to_sign(
     let canonical = hex(&hash.finalize().into());
     let (day, region) = (claimed.day, claimed.region);
     let canonical = std::str::from_utf8(&canonical).expect("hexadecimal digits are ASCII");
-    Some(format!("{ALGORITHM}\n{date}\n{day}/{region}/{SERVICE}/{TERMINATOR}\n{canonical}"))
+    Some([ALGORITHM, "\n", date, "\n", day, "/", region, "/", SERVICE, "/", TERMINATOR, "\n", canonical].concat())
 }
 
 /// Adds a header's value: without spaces around it, and with one where there are several.
