@@ -7,9 +7,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use waxseal_container::{Core, Sealer, Sink, Source, Suite};
 use waxseal_key_service::{DataKey, EncryptedDataKey, EncryptionContext, Provider};
 
-use super::moto::run;
+use super::moto::{command, run};
 use super::server::Server;
-use crate::support::World;
+use crate::support::{Run, World};
 
 /// A world with a container that opens under the service's key only.
 fn foreign(server: &Server) -> World {
@@ -69,6 +69,25 @@ fn a_trusted_key_opens() {
     let other = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
     run(&world, &server.url(), &["cat", "-k", other, "f.wax"]).fails_with(8);
     assert!(server.calls().is_empty());
+}
+
+#[test]
+fn a_key_that_new_files_are_made_under_opens_them_without_being_named() {
+    let (server, world) = (Server::new(), World::new());
+    world.write("f", "content");
+    configure(&world, &format!("key = {:?}", server.key()));
+    run(&world, &server.url(), &["encrypt", "f"]).succeeds_silently();
+    assert_eq!(run(&world, &server.url(), &["cat", "f.wax"]).succeeds_silently().stdout, b"content");
+    configure(&world, &format!("[[rules]]\npath = \"/x\"\nkey = {:?}", server.key()));
+    assert_eq!(run(&world, &server.url(), &["cat", "f.wax"]).succeeds_silently().stdout, b"content");
+    // Without any of these nobody is asked.
+    configure(&world, "");
+    server.calls();
+    run(&world, &server.url(), &["cat", "f.wax"]).fails_with(8);
+    assert!(server.calls().is_empty());
+    let mut command = command(&world, &server.url(), &["cat", "f.wax"]);
+    let read = Run::from(command.env("WAXSEAL_KEY", server.key()).output().unwrap());
+    assert_eq!(read.succeeds_silently().stdout, b"content");
 }
 
 #[test]

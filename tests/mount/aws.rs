@@ -33,6 +33,30 @@ fn a_mount_makes_files_for_each_key_that_is_named_and_opens_them_with_any() {
 }
 
 #[test]
+fn what_a_mount_makes_as_the_configuration_says_it_opens_again() {
+    let Some(world) = mountable() else { return };
+    let server = Server::new();
+    fs::create_dir_all(world.home()).unwrap();
+    // By an alias: what that stands for is found when the mount begins.
+    let alias = format!("{}:alias/default", server.key().split_once(":key/").unwrap().0);
+    let text = format!("key = {alias:?}\ncontext = {{ a = \"1\" }}\n");
+    fs::write(world.home().join("config.toml"), text).unwrap();
+    let mount = || Mounted::serve(&world, command(&world, &server.url(), &Mounted::arguments(&[])));
+    let mounted = mount();
+    fs::write(mounted.path("f"), "content").unwrap();
+    mounted.unmount();
+    let inspected = world.run(["inspect", &format!("{VAULT}/f.wax")]).succeeds();
+    assert!(
+        inspected.text().contains("context     a=1") && inspected.text().contains("aws arn:"),
+        "{}",
+        inspected.text()
+    );
+    let mounted = mount();
+    assert_eq!(fs::read(mounted.path("f")).unwrap(), b"content");
+    mounted.unmount();
+}
+
+#[test]
 fn more_files_are_opened_at_once_than_the_mount_has_threads() {
     let Some(world) = mountable() else { return };
     let server = Server::new();

@@ -12,7 +12,7 @@ use rustix::process::umask;
 use serde_json::{Value, json};
 use waxseal_envelope::{ContextAssertion, LocalKeys, NewContainer, Reading};
 use waxseal_fuse::{Level, Log, MountError, Options};
-use waxseal_key_service::{ContextError, EncryptionContext, KeyReference};
+use waxseal_key_service::{ContextError, EncryptionContext, KeyReference, Provider};
 
 use self::log::MountLog;
 use self::place::Place;
@@ -40,7 +40,7 @@ pub(crate) enum Stay {
 /// Mounts, and returns when it is unmounted and everything is written.
 pub(crate) fn run(common: &Common, args: &Mount, stay: Stay, console: &Console) -> Result<(), CliError> {
     let home = Home::find(common.home.as_deref())?;
-    let demands = Demands::parse(args, Config::load(&home)?, &args.directory)?;
+    let mut demands = Demands::parse(args, Config::load(&home)?, &args.directory)?;
     let place = Place::take(args, &home.kms(), console)?;
     let log: Arc<dyn Log> = Arc::new(open_log(common, args, stay)?);
     let missing = if args.read_only { Missing::Refuse } else { Missing::Create };
@@ -128,6 +128,8 @@ struct Demands {
     named: Vec<KeyReference>,
     /// The keys of new files.
     keys: Vec<KeyReference>,
+    /// Those of them that were chosen for these files, not wanted in every file.
+    chosen: Vec<KeyReference>,
     context: EncryptionContext,
 }
 
@@ -149,12 +151,12 @@ impl Demands {
                 .hint("give the value (-c NAME=VALUE), or mount with --read-only"));
         }
         let reading = Reading { keys: opening, context };
-        Ok(Self { reading, named, keys, context: new })
+        Ok(Self { reading, named, keys, chosen: chosen.keys.value, context: new })
     }
 
     /// Opens the key store if its keys are used, finds every key that was named, and says what new files are made as: under
     /// the keys themselves, because an alias may be given to another key while the mount is there.
-    fn new_container(&self, args: &Mount, session: &Session<'_>) -> Result<NewContainer, CliError> {
+    fn new_container(&mut self, args: &Mount, session: &Session<'_>) -> Result<NewContainer, CliError> {
         match &self.reading.keys.local {
             LocalKeys::Only(keys) if keys.is_empty() => {}
             LocalKeys::Only(_) | LocalKeys::Every => session.open_store()?,
@@ -162,6 +164,11 @@ impl Demands {
         session.find_all(&self.named)?;
         // Where nothing is made, the default key may be gone.
         let keys = if args.read_only { self.keys.clone() } else { session.find_all(&self.keys)? };
+        if args.keys.is_empty() && !args.read_only {
+            // What is made here is to be opened here.
+            let own = session.find_all(&self.chosen)?.into_iter().filter(|key| key.provider == Provider::Aws);
+            self.reading.keys.aws.extend(own.map(|key| key.key));
+        }
         Ok(NewContainer { keys, context: self.context.clone(), suite: args.suite, created: None })
     }
 }

@@ -7,7 +7,7 @@ use waxseal_key_service::{EncryptionContext, KeyReference, KeyServiceError, Prov
 
 use super::{Finding, State};
 use crate::args::Doctor;
-use crate::commands::keys::{DEFAULT_KEY, parse_key, reach_of};
+use crate::commands::keys::{DEFAULT_KEY, of_environment, parse_key, reach_of};
 use crate::config::Config;
 use crate::error::CliError;
 use crate::home::Home;
@@ -47,10 +47,11 @@ fn to_look_at(args: &Doctor, home: &Home, config: &Config) -> Result<Vec<KeyRefe
     if args.aws.kms_place()?.is_some() || waxseal_kms_local::status(&home.kms()).is_ok() {
         keys.insert(0, parse_key(DEFAULT_KEY)?);
     }
+    let environment = of_environment()?.unwrap_or_default();
     let trusted = &config.trusted_keys;
     let trusted = trusted.iter().map(|key| KeyReference { provider: Provider::Aws, key: key.value.clone() });
     let always = config.always_keys.iter().map(|key| key.value.clone());
-    for key in config.chosen_keys().cloned().chain(always).chain(trusted) {
+    for key in environment.into_iter().chain(config.chosen_keys().cloned()).chain(always).chain(trusted) {
         if !keys.contains(&key) {
             keys.push(key);
         }
