@@ -1,5 +1,7 @@
 //! What `waxseal --version` tells of a build. Nothing here depends on when or where it is built, and git is not needed.
 
+#![expect(clippy::print_stdout, reason = "cargo reads what a build script prints")]
+
 mod commit;
 
 use std::path::Path;

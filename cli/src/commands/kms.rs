@@ -16,7 +16,7 @@ use crate::error::{Class, CliError};
 use crate::home::Home;
 use crate::library_errors;
 use crate::output::Console;
-use crate::passphrase::{Purpose, Source};
+use crate::passphrase::{Purpose, Source, Whose};
 use crate::session::{Missing, ask, generate, open_store, store_passphrase};
 use crate::shown::shown;
 
@@ -177,6 +177,6 @@ fn backup_passphrase(
         Source::Terminal => store_passphrase(store),
         given => given,
     };
-    let bytes = source.get("the backup", purpose)?;
+    let bytes = source.get(Whose::Backup, purpose)?;
     Passphrase::new(bytes).map_err(|error| library_errors::store(&error))
 }
