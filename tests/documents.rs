@@ -97,6 +97,7 @@ fn every_command_has_a_manual_page_that_man_has_nothing_to_say_about() {
     let sections: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix(".SH ")).collect();
     assert_eq!(sections[..3], ["NAME", "SYNOPSIS", "DESCRIPTION"]);
     assert_eq!(sections.last(), Some(&"EXAMPLES"));
+    assert!(text.contains(".SH SYNOPSIS\nwaxseal encrypt [OPTIONS] [INPUT]..."), "{text}");
     assert!(!text.contains("Examples:"), "the heading is there once");
 
     let Some(man) = needed("man") else { return };

@@ -159,6 +159,16 @@ fn a_damaged_backup_is_refused() {
 }
 
 #[test]
+fn a_passphrase_that_nobody_can_type_is_asked_for_by_its_own_option() {
+    let world = World::with_store();
+    let run = world.run(["kms", "backup", "keys.backup"]).fails_with(8);
+    run.says("the passphrase of the backup is needed").says("hint: give it with --backup-passphrase-file FILE");
+    let run = world.run(["kms", "seal", "--seal", "passphrase"]).fails_with(8);
+    run.says("the passphrase of the key store from now on is needed")
+        .says("hint: give it with --new-passphrase-file FILE");
+}
+
+#[test]
 fn a_store_can_be_sealed_by_a_passphrase() {
     let world = World::new();
     world.write("pw", "correct horse");

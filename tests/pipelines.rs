@@ -19,7 +19,8 @@ fn named_in_scripts(words: &[&str]) -> BTreeSet<String> {
     let texts = scripts.map(|script| fs::read_to_string(script).unwrap());
     let mut names = BTreeSet::new();
     for text in texts {
-        let tokens: Vec<&str> = text.split(|c: char| c.is_whitespace() || c == '(').collect();
+        let separates = |c: char| c.is_whitespace() || "();".contains(c);
+        let tokens: Vec<&str> = text.split(separates).filter(|token| !token.is_empty()).collect();
         let named = tokens.windows(2).filter(|pair| words.contains(&pair[0])).map(|pair| pair[1]);
         names.extend(named.filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase())).map(str::to_owned));
     }

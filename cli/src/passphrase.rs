@@ -25,6 +25,36 @@ pub(crate) enum Source {
     Terminal,
 }
 
+/// What a passphrase is of: so it is called, and these options give it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// The key store, as it is or as it is to be made.
+    Store,
+    /// The key store, in place of what seals it now.
+    NewStore,
+    /// A backup of its keys.
+    Backup,
+}
+
+impl Whose {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Store => "the key store",
+            Self::NewStore => "the key store from now on",
+            Self::Backup => "the backup",
+        }
+    }
+
+    /// What its options have before `passphrase`.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Store => "",
+            Self::NewStore => "new-",
+            Self::Backup => "backup-",
+        }
+    }
+}
+
 /// Whether a typed passphrase is asked for twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -44,15 +74,15 @@ impl Source {
         }
     }
 
-    /// Gets the passphrase. `what` names what it is for, for instance `the key store`.
-    pub(crate) fn get(&self, what: &str, purpose: Purpose) -> Result<Zeroizing<Vec<u8>>, CliError> {
+    /// Gets the passphrase.
+    pub(crate) fn get(&self, whose: Whose, purpose: Purpose) -> Result<Zeroizing<Vec<u8>>, CliError> {
         let passphrase = match self {
             Self::File(path) => from_file(path)?,
             Self::Command(command) => from_command(command)?,
-            Self::Terminal => from_terminal(what, purpose)?,
+            Self::Terminal => from_terminal(whose, purpose)?,
         };
         if passphrase.is_empty() {
-            return Err(refused(format!("the passphrase of {what} is empty")));
+            return Err(refused(format!("the passphrase of {} is empty", whose.name())));
         }
         Ok(passphrase)
     }
@@ -93,10 +123,11 @@ fn first_line(source: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
     Ok(Zeroizing::new(line.to_vec()))
 }
 
-fn from_terminal(what: &str, purpose: Purpose) -> Result<Zeroizing<Vec<u8>>, CliError> {
+fn from_terminal(whose: Whose, purpose: Purpose) -> Result<Zeroizing<Vec<u8>>, CliError> {
+    let (what, prefix) = (whose.name(), whose.prefix());
     let terminal = File::options().read(true).write(true).open("/dev/tty").map_err(|_| {
         refused(format!("the passphrase of {what} is needed, and there is no terminal to ask for it"))
-            .hint("give it with --passphrase-file FILE or --passphrase-command COMMAND")
+            .hint(format!("give it with --{prefix}passphrase-file FILE or --{prefix}passphrase-command COMMAND"))
     })?;
     let first = ask(&terminal, &format!("Passphrase of {what}: "))?;
     if purpose == Purpose::Set && *first != *ask(&terminal, "The same again: ")? {
@@ -144,8 +175,8 @@ mod tests {
     #[test]
     fn a_command_gives_the_passphrase_and_its_failure_none() {
         let source = |command: &str| Source::Command(command.to_owned());
-        assert_eq!(source("echo secret; echo more").get("x", Purpose::Set).unwrap().as_slice(), b"secret");
-        assert!(source("echo secret; exit 3").get("x", Purpose::Open).is_err());
-        assert!(source("true").get("x", Purpose::Open).is_err());
+        assert_eq!(source("echo secret; echo more").get(Whose::Store, Purpose::Set).unwrap().as_slice(), b"secret");
+        assert!(source("echo secret; exit 3").get(Whose::Store, Purpose::Open).is_err());
+        assert!(source("true").get(Whose::Store, Purpose::Open).is_err());
     }
 }

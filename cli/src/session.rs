@@ -26,7 +26,7 @@ use crate::error::{Class, CliError};
 use crate::home::Home;
 use crate::library_errors;
 use crate::output::Console;
-use crate::passphrase::{Purpose, Source};
+use crate::passphrase::{Purpose, Source, Whose};
 use crate::shown::shown;
 
 /// What the command does if there is no key store yet.
@@ -263,7 +263,7 @@ pub(crate) fn store_passphrase(options: &PassphraseOptions) -> Source {
 
 /// Gets the passphrase of the store.
 pub(crate) fn ask(source: &Source, purpose: Purpose) -> Result<Passphrase, CliError> {
-    let bytes = source.get("the key store", purpose)?;
+    let bytes = source.get(Whose::Store, purpose)?;
     Passphrase::new(bytes).map_err(|error| library_errors::store(&error))
 }
 

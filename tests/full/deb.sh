@@ -41,7 +41,7 @@ dpkg-deb --info "$package" | grep -E '^ (Package|Version|Architecture|Depends|Re
 dpkg-deb --contents "$package" | awk '{ print $6 }' | sed 's/^\.//' | grep -v '/$' >"$scratch/files"
 # What is in the way already is not the package's.
 while read -r file; do [ ! -e "$file" ] || fail "$file is there already"; done <"$scratch/files"
-dpkg-deb --contents "$package" | awk '$1 !~ /^-rw-r--r--$/ && $1 !~ /^-rwxr-xr-x$/ && $1 !~ /^drwxr-xr-x$/ || $2 != "root/root"' >"$scratch/odd"
+dpkg-deb --contents "$package" | awk '$1 !~ /^-rw-r--r--$/ && $1 !~ /^-rwxr-xr-x$/ && $1 !~ /^drwxr-xr-x$/ || $2 !~ /^(root\/root|0\/0)$/' >"$scratch/odd"
 [ ! -s "$scratch/odd" ] || { cat "$scratch/odd"; fail "modes or owners are odd"; }
 
 step "installed"
@@ -65,7 +65,7 @@ for page in waxseal waxseal-encrypt waxseal-kms-backup; do
 done
 user bash --norc -c '. /usr/share/bash-completion/completions/waxseal; complete -p waxseal' >/dev/null
 user zsh -fc 'autoload -Uz compinit; compinit -D -u; [[ $_comps[waxseal] = _waxseal ]]' || fail "zsh does not complete"
-user fish --no-config -c 'complete -C "waxseal encr"' | grep -q '^encrypt' || fail "fish does not complete"
+user fish -c 'complete -C "waxseal encr"' | grep -q '^encrypt' || fail "fish does not complete"
 mkdir "$scratch/units"
 for unit in 'waxseal@.service' 'waxseal-backup@.service' 'waxseal-backup@.timer'; do
     cp "/usr/lib/systemd/system/$unit" "$scratch/units/${unit/@./@documents.}"

@@ -17,7 +17,7 @@ use crate::home::Home;
 use crate::kms_place::KmsPlace;
 use crate::library_errors;
 use crate::output::Console;
-use crate::passphrase::{Purpose, Source};
+use crate::passphrase::{Purpose, Source, Whose};
 use crate::session::{Missing, ask, generate, open_store, store_passphrase};
 use crate::shown::shown;
 
@@ -194,6 +194,6 @@ fn backup_passphrase(
         Source::Terminal => store_passphrase(store),
         given => given,
     };
-    let bytes = source.get("the backup", purpose)?;
+    let bytes = source.get(Whose::Backup, purpose)?;
     Passphrase::new(bytes).map_err(|error| library_errors::store(&error))
 }

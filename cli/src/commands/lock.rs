@@ -11,7 +11,7 @@ use crate::args::PassphraseOptions;
 use crate::error::{Class, CliError};
 use crate::library_errors;
 use crate::output::Console;
-use crate::passphrase::Purpose;
+use crate::passphrase::{Purpose, Whose};
 use crate::session::store_passphrase;
 use crate::shown::shown;
 
@@ -28,7 +28,7 @@ pub(super) fn lock(directory: &Path, console: &Console) -> Result<(), CliError> 
 /// Has every running server of the store open it again.
 pub(super) fn unlock(directory: &Path, options: &PassphraseOptions, console: &Console) -> Result<(), CliError> {
     let passphrase: Option<Zeroizing<Vec<u8>>> = match exists(directory)? {
-        SealKind::Passphrase => Some(store_passphrase(options).get("the key store", Purpose::Open)?),
+        SealKind::Passphrase => Some(store_passphrase(options).get(Whose::Store, Purpose::Open)?),
         _ => None,
     };
     let command = Command::Unlock(passphrase.as_ref().map(|passphrase| passphrase.as_slice()));

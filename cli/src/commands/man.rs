@@ -52,7 +52,9 @@ fn page(command: &Command) -> io::Result<(String, Vec<u8>)> {
     let mut text = Vec::new();
     page.render_title(&mut text)?;
     page.render_name_section(&mut text)?;
-    page.render_synopsis_section(&mut text)?;
+    let usage = command.clone().render_usage().to_string();
+    let mut synopsis = Roff::default();
+    synopsis.control("SH", ["SYNOPSIS"]).text([roman(usage.trim_start_matches("Usage: "))]).to_writer(&mut text)?;
     page.render_description_section(&mut text)?;
     let more = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let (examples, said): (Vec<&str>, Vec<&str>) = more.split("\n\n").partition(|part| part.starts_with("Example"));

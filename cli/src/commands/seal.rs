@@ -11,7 +11,7 @@ use crate::args::{AwsOptions, KmsSeal, NewPassphrase};
 use crate::error::CliError;
 use crate::library_errors;
 use crate::output::Console;
-use crate::passphrase::{Purpose, Source};
+use crate::passphrase::{Purpose, Source, Whose};
 use crate::session::{Missing, open_store, store_passphrase};
 use crate::shown::shown;
 
@@ -35,6 +35,6 @@ pub(super) fn run(directory: &Path, args: &KmsSeal, console: &Console) -> Result
 /// The passphrase that is to seal the store.
 fn new_passphrase(options: &NewPassphrase) -> Result<Passphrase, CliError> {
     let source = Source::choose(options.new_passphrase_file.as_deref(), options.new_passphrase_command.as_deref());
-    let bytes = source.get("the key store, from now on", Purpose::Set)?;
+    let bytes = source.get(Whose::NewStore, Purpose::Set)?;
     Passphrase::new(bytes).map_err(|error| library_errors::store(&error))
 }
