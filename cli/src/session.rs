@@ -111,6 +111,11 @@ impl<'a> Session<'a> {
         Ok(Self { runtime, envelope, local, resolved: OnceLock::new(), console })
     }
 
+    /// Has every encrypted data key that is made decrypted again before anything is written.
+    pub(crate) fn proving_keys(self) -> Self {
+        Self { envelope: self.envelope.proving(), ..self }
+    }
+
     /// The keys that new containers are made under, by their ARNs: found once, the same for all of them.
     pub(crate) fn resolve(&self, keys: &[KeyReference]) -> Result<&[KeyReference], CliError> {
         let resolved = self.resolved.get_or_init(|| self.find_all(keys));

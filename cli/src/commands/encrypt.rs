@@ -27,8 +27,10 @@ pub(crate) fn run(common: &Common, args: &Encrypt, console: &Console) -> Result<
         return fill::run(common, args, prepared, console);
     }
     let inputs = InputName::parse_all(&args.inputs)?;
-    let (context, suite, passphrase, aws) = (&args.context, args.suite, &args.passphrase, &args.aws);
-    let new = NewFiles::new(&Planned { common, keys: &args.keys, context, suite, passphrase, aws }, console)?;
+    let suite = args.suite.unwrap_or_default();
+    let (context, passphrase, aws) = (&args.context, &args.passphrase, &args.aws);
+    let new = NewFiles::new(&Planned { common, keys: &args.keys, context, suite, passphrase, aws }, console)?
+        .verifying_keys(args.verify_keys || args.remove_source);
     let jobs = jobs(&args.many, new.requests_at_once);
     let selection = Selection::new(&args.tree, Direction::Encrypt)?;
     let is_tree = has_directory(&args.inputs, &args.tree)?;

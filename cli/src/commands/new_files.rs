@@ -76,6 +76,11 @@ impl<'a> NewFiles<'a> {
         Self { count: Some(count), ..self }
     }
 
+    /// Has each key open the data key again, if that is wanted, before anything is written.
+    pub(super) fn verifying_keys(self, wanted: bool) -> Self {
+        if wanted { Self { session: self.session.proving_keys(), ..self } } else { self }
+    }
+
     /// Has a data key made for a new container. Where requests take their time, more are generated meanwhile.
     pub(super) fn make(&self, path: &Path) -> Result<Sealer, CliError> {
         let made = match self.reach {
