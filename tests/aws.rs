@@ -2,9 +2,11 @@
 
 mod batches;
 mod commands;
+mod credentials;
 mod doctor;
 mod faults;
 pub(crate) mod moto;
+mod policies;
 mod reaching;
 pub(crate) mod server;
 mod several;

@@ -1,8 +1,10 @@
 //! Prepared containers: made without anybody's seeing a data key, filled once, and never read as an empty file.
 
+mod killed;
+#[cfg(feature = "fuse")]
+mod mounted;
+
 use std::fs::{self, File};
-use std::io::Write as _;
-use std::process::Stdio;
 
 use waxseal_envelope::lock_exclusive;
 
@@ -33,17 +35,79 @@ fn a_prepared_container_is_filled_once_from_a_file_or_a_pipe() {
 #[test]
 fn a_prepared_container_is_no_empty_file_to_any_command() {
     let world = World::with_store();
-    world.run(["prepare", "p.wax"]).succeeds_silently();
+    fs::create_dir(world.path("vault")).unwrap();
+    world.run(["prepare", "p.wax", "vault/p.wax"]).succeeds();
     let before = world.read("p.wax");
-    for arguments in
-        [&["decrypt", "p.wax"][..], &["cat", "p.wax"], &["cat", "--recover", "p.wax"], &["verify", "p.wax"]]
-    {
-        world.run(arguments).fails_with(5).says("a prepared container");
+    for arguments in [
+        &["decrypt", "p.wax"][..],
+        &["decrypt", "-o", "out", "p.wax"],
+        &["decrypt", "--recover", "p.wax"],
+        &["decrypt", "--range", "0:1", "-o", "-", "p.wax"],
+        &["cat", "p.wax"],
+        &["cat", "--recover", "p.wax"],
+        &["cat", "--range", "0:1", "p.wax"],
+        &["cat", "--range", "0:0", "p.wax"],
+        &["verify", "p.wax"],
+        &["verify", "--recover", "p.wax"],
+        &["verify", "--repair", "p.wax"],
+        &["verify", "--salvage", "out", "p.wax"],
+    ] {
+        world.run(arguments).fails_with(5).says("a prepared container").writes_nothing();
+        assert_eq!(world.names(), ["p.wax", "vault"], "{arguments:?}");
     }
-    world.run(["verify", "--repair", "p.wax"]).fails_with(5);
-    assert_eq!(world.run(["inspect", "--json", "p.wax"]).succeeds_silently().json()[0]["state"], "prepared");
-    assert_eq!(world.names(), ["p.wax"]);
+    for arguments in [&["decrypt"][..], &["cat", "-"], &["verify", "-"]] {
+        world.pipe(arguments, &before).fails_with(5).says("a prepared container").writes_nothing();
+    }
+    for arguments in [&["decrypt", "-r", "vault", "-o", "out"][..], &["verify", "-r", "vault"]] {
+        world.run(arguments).fails_with(10).says("p.wax: a prepared container");
+    }
+    assert!(fs::read_dir(world.path("out")).is_ok_and(|mut entries| entries.next().is_none()), "nothing was made");
+    for arguments in [&["inspect", "--json", "p.wax"][..], &["inspect", "-r", "--json", "vault"]] {
+        assert_eq!(world.run(arguments).succeeds().json()[0]["state"], "prepared");
+    }
+    // Other keys make it no other.
+    let made = world.run(["kms", "create-key", "--query", "KeyMetadata.Arn", "--output", "text"]).succeeds_silently();
+    world.run(["rewrap", "-r", "--to", made.text().trim(), "vault"]).succeeds();
+    world.run(["cat", "vault/p.wax"]).fails_with(5).says("a prepared container");
     assert!(world.read("p.wax") == before);
+}
+
+/// A prepared container whose header was changed by somebody who may write the storage, and asks nobody.
+fn forged(before: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let at = before[..1024].windows(from.len()).position(|window| window == from).unwrap();
+    [&before[..at], to, &before[at + from.len()..]].concat()
+}
+
+#[test]
+fn the_filler_trusts_no_suite_context_file_id_or_size_that_it_has_not_checked() {
+    let world = World::with_store();
+    world.write("f", "content");
+    world.run(["prepare", "-c", "project=apollo", "p.wax"]).succeeds_silently();
+    let before = world.read("p.wax");
+    let fill = |container: &[u8], options: &[&str]| {
+        world.write("p.wax", container);
+        let run = world.run([&["encrypt", "--into", "p.wax"], options, &["f"]].concat());
+        assert!(run.code == Some(0) || world.read("p.wax") == container, "what is refused stays as it is");
+        run
+    };
+    // Context and file id are bound to the data key by the key service.
+    fill(&forged(&before, b"apollo", b"gemini"), &[]).fails_with(6).says("is another file's");
+    let id = world.run(["inspect", "--json", "p.wax"]).succeeds().json()[0]["file_id"].as_str().unwrap().to_owned();
+    let id: Vec<u8> = (0..id.len()).step_by(2).map(|at| u8::from_str_radix(&id[at..at + 2], 16).unwrap()).collect();
+    fill(&forged(&before, &id, &[7; 32]), &[]).fails_with(6).says("is another file's");
+    // Who fills it insists on what it has to be.
+    fill(&before, &["-c", "project=gemini"]).fails_with(7);
+    // The core begins with a map whose first pair is the suite.
+    let other = forged(&before, &[0x01, 0x01, 0x02, 0x58, 0x20], &[0x01, 0x02, 0x02, 0x58, 0x20]);
+    fill(&other, &["--suite", SUITES[0]]).fails_with(7).says("its suite is xchacha20-poly1305, not aes-256-gcm-siv");
+    let unknown = forged(&before, &[0x01, 0x01, 0x02, 0x58, 0x20], &[0x01, 0x03, 0x02, 0x58, 0x20]);
+    fill(&unknown, &[]).fails_with(6).says("unknown suite");
+    // What is shorter than a prepared container is none, and what lies behind one is cut off.
+    fill(&before[..4095], &[]).fails_with(6);
+    fill(&[&before[..], &noise(20_000, 1)].concat(), &["--suite", SUITES[0], "-c", "project=apollo"])
+        .succeeds_silently();
+    assert_eq!(fs::metadata(world.path("p.wax")).unwrap().len(), waxseal_container::file_size(7));
+    assert_eq!(world.run(["cat", "p.wax"]).succeeds_silently().stdout, b"content");
 }
 
 #[test]
@@ -93,21 +157,4 @@ fn two_fillings_are_never_merged() {
     drop(held);
     world.run(["encrypt", "--into", "p.wax", "f"]).succeeds_silently();
     assert_eq!(world.run(["cat", "p.wax"]).succeeds_silently().stdout, b"content");
-}
-
-#[test]
-fn a_filling_that_was_killed_leaves_it_prepared_and_the_next_one_completes() {
-    let world = World::with_store();
-    world.run(["prepare", "p.wax"]).succeeds_silently();
-    let mut filling = world.command(["encrypt", "--into", "p.wax"]).stdin(Stdio::piped()).spawn().unwrap();
-    // More than the pipe holds: part of it has been read, and written, when the last byte has been taken.
-    filling.stdin.as_mut().unwrap().write_all(&noise(8 << 20, 1)).unwrap();
-    filling.kill().unwrap();
-    filling.wait().unwrap();
-    assert!(fs::metadata(world.path("p.wax")).unwrap().len() > 4096, "it was killed amid the filling");
-    world.run(["cat", "p.wax"]).fails_with(5).says("a prepared container");
-    let content = noise(10_000, 2);
-    world.pipe(["encrypt", "--into", "p.wax"], &content).succeeds_silently();
-    assert!(world.run(["cat", "p.wax"]).succeeds_silently().stdout == content);
-    assert_eq!(world.names(), ["p.wax"]);
 }

@@ -17,7 +17,8 @@ use waxseal_container::Header;
 use waxseal_envelope::lock_shared;
 use waxseal_key_service::EncryptedDataKey;
 
-use crate::support::{SUITES, World, edited, noise};
+use crate::support::traced::Traced;
+use crate::support::{SUITES, World, edited, needed, noise};
 
 /// Makes a key of the store with an alias, and gives its ARN.
 fn new_key(world: &World, alias: &str) -> String {
@@ -87,7 +88,7 @@ fn a_file_goes_from_one_key_to_another_in_place_and_keeps_its_content_and_time()
 #[test]
 fn the_old_key_can_be_deleted_afterwards() {
     let world = World::with_store();
-    let (old, _) = (new_key(&world, "alias/old"), new_key(&world, "alias/new"));
+    let (old, new) = (new_key(&world, "alias/old"), new_key(&world, "alias/new"));
     let names = ["a.wax", "b.wax", "c.wax"];
     for name in names {
         world.pipe(["encrypt", "-k", "alias/old", "-c", "project=x", "-o", name], name.as_bytes()).succeeds_silently();
@@ -96,9 +97,12 @@ fn the_old_key_can_be_deleted_afterwards() {
     assert!(run.stderr.contains("3 files rewrapped, 15 bytes"), "{run:?}");
     let schedule = ["kms", "schedule-key-deletion", "--key-id", &old, "--pending-window-in-days", "7"];
     world.run(schedule).succeeds_silently();
-    for name in names {
-        assert_eq!(world.run(["cat", "-c", "project=x", name]).succeeds_silently().stdout, name.as_bytes());
-    }
+    let open = || {
+        for name in names {
+            assert_eq!(world.run(["cat", "-c", "project=x", name]).succeeds_silently().stdout, name.as_bytes());
+        }
+    };
+    open();
     // One more, of which the old key is pending deletion: it says so, and the file stays as it is.
     world.run(["kms", "cancel-key-deletion", "--key-id", &old]).succeeds_silently();
     world.run(["kms", "enable-key", "--key-id", &old]).succeeds_silently();
@@ -107,6 +111,62 @@ fn the_old_key_can_be_deleted_afterwards() {
     let before = world.read("late.wax");
     world.run(["rewrap", "--to", "alias/new", "late.wax"]).fails_with(8).says("is pending deletion");
     assert!(world.read("late.wax") == before);
+    // The window is over: the key and its material are gone, and with them what was left under it, and nothing else.
+    if !window_is_over(&world.home().join("kms")) {
+        return;
+    }
+    world.run(["kms", "describe-key", "--key-id", &old]).fails_with(8).says("NotFoundException");
+    world.run(["kms", "tag-resource", "--key-id", &new, "--tags", "TagKey=a,TagValue=b"]).succeeds_silently();
+    let database = fs::read(world.home().join("kms/kms.db")).unwrap();
+    let id = old.rsplit('/').next().unwrap();
+    assert!(!database.windows(id.len()).any(|window| window == id.as_bytes()), "the key is nowhere in the database");
+    open();
+    world.run(["verify", "-q", "a.wax", "b.wax", "c.wax"]).succeeds_silently();
+    world.run(["cat", "late.wax"]).fails_with(8).writes_nothing();
+}
+
+/// Lets the window of every key of a store be over that is to be deleted. False, said loudly, where sqlite3 is missing.
+fn window_is_over(store: &Path) -> bool {
+    let Some(sqlite) = needed("sqlite3") else { return false };
+    let change = "UPDATE keys SET deletion_date = 1 WHERE deletion_date IS NOT NULL; SELECT changes();";
+    let output = std::process::Command::new(sqlite).arg(store.join("kms.db")).arg(change).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "1\n", "{output:?}");
+    true
+}
+
+#[test]
+fn one_page_is_read_and_written_whatever_the_size_of_the_file() {
+    let world = World::with_store();
+    let new = new_key(&world, "alias/new");
+    fs::create_dir(world.path("src")).unwrap();
+    world.write("src/small", "x");
+    File::create(world.path("src/large")).unwrap().set_len(1 << 30).unwrap();
+    world.run(["encrypt", "-q", "-r", "src", "-o", "vault"]).succeeds_silently();
+    assert!(fs::metadata(world.path("vault/large.wax")).unwrap().len() > 1 << 30);
+    let calls = ["vault/small.wax", "vault/large.wax"].map(|name| {
+        let arguments = ["rewrap", "--to", "alias/new", name];
+        let calls = "read,readv,pread64,preadv,preadv2,mmap,write,writev,pwrite64,pwritev,pwritev2,fsync,fdatasync";
+        let run = Traced::new(&world, &arguments, b"").map(|traced| traced.calls_on(&world.path(name), calls));
+        assert!(run.is_none() || arns(&world, name) == [new.clone()]);
+        run
+    });
+    let [Some(small), Some(large)] = calls else { return };
+    assert_eq!(small, large);
+    // The header, and once more when the file is locked; a slot, and the other one made zero.
+    let places: Vec<(&str, u64, u64)> = small.iter().filter_map(|call| place(call)).collect();
+    let of = |name: &str| places.iter().filter(|(call, ..)| *call == name).collect::<Vec<_>>();
+    assert_eq!(of("pread64"), [&("pread64", 0, 2048); 2]);
+    assert_eq!((of("pwrite64").len(), places.len()), (2, 4), "{small:?}");
+    assert!(places.iter().all(|(_, offset, length)| offset + length <= 2048), "{small:?}");
+    assert_eq!(small.iter().filter(|call| call.starts_with("fdatasync")).count(), 2);
+}
+
+/// Where a call of [`Traced::calls_on`] reads or writes: its name, the offset and the length. None for what does neither.
+fn place(call: &str) -> Option<(&str, u64, u64)> {
+    let (name, arguments) = call.split_once(' ')?;
+    let mut numbers = arguments.split_once(')')?.0.rsplit(", ");
+    let (offset, length) = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
+    Some((name, offset, length))
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The harness: the real program, in a directory and an environment of its own for each test.
 
+pub(crate) mod traced;
+
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;

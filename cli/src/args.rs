@@ -153,12 +153,16 @@ pub(crate) struct Encrypt {
     /// [default: $WAXSEAL_CONTEXT, else as the configuration says]
     #[arg(short, long = "context", value_name = "NAME=VALUE")]
     pub(crate) context: Vec<String>,
-    /// Cipher suite
-    #[arg(long, value_name = "SUITE", value_parser = suite_parser(), default_value_t)]
-    pub(crate) suite: Suite,
-    /// Fill this prepared container instead of making a new one; -k and -c are then what it has to have
-    #[arg(long, value_name = "PREPARED", conflicts_with_all = ["suite", "output", "force", "no_sync", "jobs", "recursive"])]
+    /// Cipher suite [default: aes-256-gcm-siv]
+    #[arg(long, value_name = "SUITE", value_parser = suite_parser())]
+    pub(crate) suite: Option<Suite>,
+    /// Fill this prepared container instead of making a new one; -k, -c and --suite are then what it has to have
+    #[arg(long, value_name = "PREPARED", conflicts_with_all = ["output", "force", "no_sync", "jobs", "recursive"])]
     pub(crate) into: Option<PathBuf>,
+    /// Have each key open the file's data key again before anything is written: one Decrypt for each key and file. Implied
+    /// by --remove-source
+    #[arg(long, conflicts_with = "into")]
+    pub(crate) verify_keys: bool,
     #[command(flatten)]
     pub(crate) many: Many,
     #[command(flatten)]

@@ -100,6 +100,8 @@ pub(crate) fn envelope(error: &EnvelopeError, file: &Path) -> CliError {
         EnvelopeError::DataKeyRefused { source, .. } => {
             CliError::new(Class::Damaged, shown(&error.to_string())).caused_by(Some(source)).hint(USE_A_COPY)
         }
+        EnvelopeError::WrongDataKey { .. } => CliError::new(Class::KeyRefused, shown(&error.to_string()))
+            .hint("nothing was written; the key service, or something on the way to it, is at fault: 'waxseal doctor'"),
         EnvelopeError::InUse => CliError::new(Class::Damaged, error.to_string())
             .hint("try again when it is done; a file in a mount is done when it is closed"),
         EnvelopeError::Lock(source) => CliError::system(Class::Output, "cannot be locked", source).hint(

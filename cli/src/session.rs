@@ -110,6 +110,11 @@ impl<'a> Session<'a> {
         Ok(Self { runtime, envelope, local, console })
     }
 
+    /// Has every encrypted data key that is made decrypted again before anything is written.
+    pub(crate) fn proving_keys(self) -> Self {
+        Self { envelope: self.envelope.proving(), ..self }
+    }
+
     /// Finds keys, by their ARNs; one that is named twice is found once.
     pub(crate) fn find_all<'k>(
         &self,

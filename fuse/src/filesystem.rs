@@ -366,6 +366,9 @@ impl Filesystem {
                 }
             }
             None => {
+                if attributes.size == 0 && self.is_prepared(node) {
+                    attributes.size = below.stat.stx_size;
+                }
                 if let Some(changed) = self.seen.changed(node, below.stamp()) {
                     attributes.changed = changed;
                 }

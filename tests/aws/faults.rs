@@ -71,12 +71,14 @@ fn what_does_not_pass_is_an_error_worth_trying_again_later() {
 }
 
 #[test]
-fn a_service_that_never_answers_is_given_up() {
+fn a_service_that_never_answers_or_never_comes_to_an_end_is_given_up() {
     let (server, world) = served();
-    server.always(Some(Fault::Silence));
-    let mut command = super::moto::command(&world, &server.url(), &["cat", "-k", &server.key(), "f.wax"]);
-    let run = Run::from(command.env("AWS_MAX_ATTEMPTS", "1").output().unwrap());
-    run.fails_with(9).says("There was no answer in time.").writes_nothing();
+    for fault in [Fault::Silence, Fault::Drip] {
+        server.always(Some(fault));
+        let mut command = super::moto::command(&world, &server.url(), &["cat", "-k", &server.key(), "f.wax"]);
+        let run = Run::from(command.env("AWS_MAX_ATTEMPTS", "1").output().unwrap());
+        run.fails_with(9).says("There was no answer in time.").writes_nothing();
+    }
 }
 
 #[test]
@@ -93,6 +95,16 @@ fn a_refusal_is_not_tried_again() {
             "hint: the login has expired",
         ),
         (r#"{"__type":"UnrecognizedClientException","message":"no such token"}"#, "hint: check AWS_PROFILE"),
+        (r#"{"__type":"InvalidSignatureException","message":"it does not match"}"#, "hint: check AWS_PROFILE"),
+        (r#"{"__type":"RequestExpired","message":"it is late"}"#, "this machine's clock"),
+        (
+            r#"{"__type":"InvalidArnException","message":"no"}"#,
+            "hint: the endpoint serves another region than the key's",
+        ),
+        (
+            r#"{"__type":"KMSInvalidStateException","message":"it is pending deletion."}"#,
+            "hint: if its deletion is pending: 'aws kms cancel-key-deletion --key-id arn:",
+        ),
         (r#"{"__type":"SomethingNewException","message":"unheard of"}"#, "refused: SomethingNewException: unheard of"),
     ] {
         server.always(Some(Fault::Answer(400, body)));
@@ -109,9 +121,26 @@ fn an_answer_that_is_none_is_an_error() {
         cat(&server, &world).fails_with(8).says("the key service answers wrongly: InvalidAnswer").writes_nothing();
         encrypt(&server, &world).fails_with(8).says("InvalidAnswer");
     }
+    assert_eq!(world.names(), ["f", "f.wax"]);
+}
+
+#[test]
+fn an_answer_that_is_cut_off_is_an_error_or_asked_for_again() {
+    let (server, world) = served();
     server.always(Some(Fault::Cut));
     for run in [cat(&server, &world), encrypt(&server, &world)] {
         assert!(matches!(run.code, Some(8 | 9)), "{run:?}");
+        run.writes_nothing();
+    }
+    assert_eq!(world.names(), ["f", "f.wax"]);
+}
+
+#[test]
+fn an_answer_that_never_ends_is_given_up_before_it_fills_the_memory() {
+    let (server, world) = served();
+    server.always(Some(Fault::Endless));
+    for operation in [cat, encrypt] {
+        operation(&server, &world).fails_with(8).says("is not one of AWS KMS").writes_nothing();
     }
     assert_eq!(world.names(), ["f", "f.wax"]);
 }
@@ -163,4 +192,43 @@ fn a_further_key_that_cannot_be_had_makes_no_file() {
     assert_eq!(server.calls(), ["Encrypt"]);
     assert_eq!(world.names(), ["f", "f.wax"]);
     run(&world, &server.url(), &keys).succeeds();
+}
+
+#[test]
+fn a_wrong_encrypted_data_key_of_the_right_length_makes_no_file_where_the_keys_are_verified() {
+    let (server, world) = served();
+    let (key, further) = (server.key(), server.new_key());
+    let wrong = Fault::Member("CiphertextBlob", Some("BwcH".repeat(27).leak()));
+    let says = "gave as the encrypted data key does not open the file";
+    // The first key's, and that of a further one.
+    for faults in [&[wrong][..], &[Fault::Late(0), wrong]] {
+        server.spoil(faults);
+        let arguments = ["encrypt", "--verify-keys", "-k", &key, "-k", &further, "-o", "new.wax", "f"];
+        run(&world, &server.url(), &arguments).fails_with(8).says(says);
+        assert_eq!(world.names(), ["f", "f.wax"]);
+    }
+    server.calls();
+    run(&world, &server.url(), &["encrypt", "--verify-keys", "-k", &key, "-o", "new.wax", "f"]).succeeds_silently();
+    assert_eq!(server.calls(), ["GenerateDataKey", "Decrypt"]);
+    // A source is removed only if its container opens with what the service gave.
+    std::fs::create_dir(world.path("src")).unwrap();
+    world.write("src/only", "content");
+    server.spoil(&[wrong]);
+    let remove = ["encrypt", "-r", "--remove-source", "-k", &key, "src", "-o", "vault"];
+    run(&world, &server.url(), &remove).fails_with(8).says(says);
+    assert_eq!(world.read("src/only"), b"content");
+    assert!(!world.path("vault/only.wax").exists());
+    run(&world, &server.url(), &remove).succeeds();
+    assert!(!world.path("src/only").exists());
+    assert_eq!(run(&world, &server.url(), &["cat", "-k", &key, "vault/only.wax"]).succeeds().stdout, b"content");
+    // The keys that a file has are replaced only by such as open it.
+    let before = world.read("f.wax");
+    server.spoil(&[wrong]);
+    let rewrap = ["rewrap", "--verify-keys", "-k", &key, "--to", &further, "f.wax"];
+    run(&world, &server.url(), &rewrap).fails_with(8).says(says);
+    assert!(world.read("f.wax") == before);
+    server.calls();
+    run(&world, &server.url(), &rewrap).succeeds_silently();
+    assert_eq!(server.calls(), ["ReEncrypt", "Decrypt"]);
+    assert_eq!(run(&world, &server.url(), &["cat", "-k", &further, "f.wax"]).succeeds_silently().stdout, b"content");
 }

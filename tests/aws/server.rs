@@ -18,6 +18,10 @@ pub(crate) enum Fault {
     Reset,
     /// Nothing is ever answered.
     Silence,
+    /// The answer comes byte by byte, and never to its end.
+    Drip,
+    /// The answer never ends.
+    Endless,
     /// What was asked for is answered after so many milliseconds.
     Late(u64),
     /// The connection is closed in the middle of the answer.
@@ -33,7 +37,7 @@ pub(crate) struct Server {
     address: String,
     key: String,
     state: Arc<State>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 struct State {
@@ -53,6 +57,10 @@ struct Told {
     calls: Vec<String>,
     /// The regions that were asked.
     regions: Vec<String>,
+    /// The grant tokens that were shown, each with the operation.
+    tokens: Vec<String>,
+    /// What the callers called themselves.
+    agents: Vec<String>,
     /// The regions that have the multi-Region key, which is the store's own key under another name.
     multi_region: Vec<String>,
     /// Requests that are under way, and the most that ever were.
@@ -79,7 +87,7 @@ impl Server {
                 std::thread::spawn(move || serve(&state, stream));
             }
         });
-        Self { address, key, state, _directory: directory }
+        Self { address, key, state, directory }
     }
 
     /// Where it is.
@@ -130,6 +138,21 @@ impl Server {
         self.told(|told| std::mem::take(&mut told.calls))
     }
 
+    /// The grant tokens that were shown since the last time, each behind its operation. Here they open nothing and are no fault.
+    pub(crate) fn tokens(&self) -> Vec<String> {
+        self.told(|told| std::mem::take(&mut told.tokens))
+    }
+
+    /// What the callers called themselves since the last time.
+    pub(crate) fn agents(&self) -> Vec<String> {
+        self.told(|told| std::mem::take(&mut told.agents))
+    }
+
+    /// The directory of the store behind it.
+    pub(crate) fn store(&self) -> std::path::PathBuf {
+        self.directory.path().join("kms")
+    }
+
     /// The regions that were asked since the last time.
     pub(crate) fn regions(&self) -> Vec<String> {
         self.told(|told| std::mem::take(&mut told.regions))
@@ -165,6 +188,8 @@ fn serve(state: &State, mut stream: TcpStream) {
                 std::io::copy(&mut reader, &mut std::io::sink()).ok();
                 return;
             }
+            Some(Fault::Drip) => return drip(&mut stream),
+            Some(Fault::Endless) => return pour(&mut stream),
             Some(Fault::Late(milliseconds)) => {
                 std::thread::sleep(Duration::from_millis(milliseconds));
                 (status, body)
@@ -185,12 +210,32 @@ fn serve(state: &State, mut stream: TcpStream) {
     }
 }
 
+/// Answers byte by byte, until whoever asked gives up.
+fn drip(stream: &mut TcpStream) {
+    let mut answer = b"HTTP/1.1 200 x\r\nContent-Length: 1000000\r\n\r\n{".iter().chain(std::iter::repeat(&b' '));
+    while answer.next().is_some_and(|byte| stream.write_all(&[*byte]).is_ok()) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Answers without end, until whoever asked gives up.
+fn pour(stream: &mut TcpStream) {
+    let chunk = [b"10000\r\n".to_vec(), vec![b' '; 0x10000], b"\r\n".to_vec()].concat();
+    let head = b"HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let mut written = stream.write_all(head);
+    while written.is_ok() {
+        written = stream.write_all(&chunk);
+    }
+}
+
 impl State {
     /// Counts a request, and gives what is to go wrong with it.
     fn begin(&self, request: &Request) -> Option<Fault> {
         let mut told = self.told.lock().unwrap();
         told.calls.push(request.operation.clone());
         told.regions.push(request.region.clone());
+        told.tokens.extend(request.tokens.iter().map(|token| format!("{} {token}", request.operation)));
+        told.agents.push(request.agent.clone());
         told.under_way += 1;
         told.most_under_way = told.most_under_way.max(told.under_way);
         self.changed.notify_all();
@@ -248,13 +293,16 @@ fn changed(body: &str, name: &str, value: Option<&str>) -> String {
 struct Request {
     region: String,
     operation: String,
+    agent: String,
+    /// The grant tokens, which are taken out of the body.
+    tokens: Vec<String>,
     body: Vec<u8>,
 }
 
 impl Request {
     /// Reads a request; none at the end of the connection.
     fn read(reader: &mut impl BufRead) -> Option<Self> {
-        let (mut region, mut operation, mut length) = (String::new(), String::new(), 0);
+        let (mut region, mut operation, mut agent, mut length) = (String::new(), String::new(), String::new(), 0);
         loop {
             let mut line = String::new();
             if reader.read_line(&mut line).ok()? == 0 {
@@ -267,6 +315,7 @@ impl Request {
             let Some((name, value)) = line.split_once(": ") else { continue };
             match name.to_ascii_lowercase().as_str() {
                 "x-amz-target" => operation = value.trim_start_matches("TrentService.").to_owned(),
+                "x-amz-user-agent" => agent = value.to_owned(),
                 "content-length" => length = value.parse().unwrap(),
                 // Credential=ID/DAY/REGION/kms/aws4_request
                 "authorization" => region = value.split('/').nth(2).unwrap().to_owned(),
@@ -275,6 +324,9 @@ impl Request {
         }
         let mut body = vec![0; length];
         reader.read_exact(&mut body).ok()?;
-        Some(Self { region, operation, body })
+        let mut asked: Value = serde_json::from_slice(&body).unwrap();
+        let tokens = asked.as_object_mut().unwrap().remove("GrantTokens").unwrap_or_default();
+        let tokens = tokens.as_array().into_iter().flatten().map(|token| token.as_str().unwrap().to_owned()).collect();
+        Some(Self { region, operation, agent, tokens, body: asked.to_string().into_bytes() })
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::PermissionsExt as _;
 
+use sha2::Digest as _;
 use waxseal_container::{Core, Sealer, Sink, Source, Suite};
 use waxseal_key_service::{DataKey, EncryptedDataKey, EncryptionContext, Provider};
 
@@ -115,6 +116,28 @@ fn as_many_keys_as_a_header_holds_cause_no_call() {
     configure(&world, &format!("trusted-keys = [{key:?}]"));
     for options in [&["cat"][..], &["cat", "-k", &key], &["cat", "--discovery", "000000000000"]] {
         run(&world, &server.url(), &[options, &["f.wax"]].concat()).fails_with(8).writes_nothing();
+    }
+    assert!(server.calls().is_empty());
+}
+
+#[test]
+fn a_header_that_claims_a_hundred_keys_causes_no_call() {
+    let server = Server::new();
+    let world = World::with_store();
+    let key = server.key();
+    // A slot that says so, with a checksum that agrees: there is no room for them, and what is not whole counts for nothing.
+    let mut container = naming(&[key.trim_start_matches("aws:")]);
+    let slot = (80 + usize::from(u16::from_le_bytes([container[10], container[11]]))).next_multiple_of(8);
+    let payload = slot + 16..slot + 16 + usize::from(u16::from_le_bytes([container[slot + 4], container[slot + 5]]));
+    container[slot + 7] = 100;
+    let sum = sha2::Sha256::new().chain_update(&container[slot..slot + 8]).chain_update(&container[payload]).finalize();
+    container[slot + 8..slot + 16].copy_from_slice(&sum[..8]);
+    world.write("f.wax", &container);
+    for options in [&["cat"][..], &["cat", "-k", &key], &["cat", "--discovery", "000000000000"]] {
+        run(&world, &server.url(), &[options, &["f.wax"]].concat()).fails_with(6).writes_nothing();
+    }
+    for change in ["--add", "--to"] {
+        run(&world, &server.url(), &["rewrap", "-k", &key, change, &key, "f.wax"]).fails_with(6);
     }
     assert!(server.calls().is_empty());
 }

@@ -127,8 +127,7 @@ fn a_key_store_that_is_damaged_is_an_internal_failure() {
 fn a_key_store_that_another_process_holds_is_a_timeout() {
     let Some(sqlite) = needed("sqlite3") else { return };
     let world = World::with_store();
-    let key = create_key(&world);
-    // The key is as good as deleted: whoever uses it next has to write, and cannot.
+    // Whoever holds it like that lets nobody read.
     let database = world.home().join("kms/kms.db");
     let mut holder = Command::new(sqlite);
     holder.arg(&database).stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
@@ -140,9 +139,13 @@ fn a_key_store_that_another_process_holds_is_a_timeout() {
         let mut lines = std::io::BufReader::new(holder.stdout.as_mut().unwrap()).lines();
         assert!(lines.any(|line| line.unwrap() == "held"));
     }
-    let run = kms(&world, &["disable-key", "--key-id", &key]).fails_with(9).writes_nothing();
+    let options = ["--key-id", DEFAULT, "--key-spec", "AES_256"];
+    let run = kms(&world, &[&["generate-data-key-without-plaintext"], &options[..]].concat());
     drop(holder.stdin.take());
     holder.wait().unwrap();
-    run.says("An error occurred (DependencyTimeoutException) when calling the DisableKey operation: ")
-        .says("hint: try again later");
+    run.fails_with(9).writes_nothing().says(&format!(
+        "An error occurred (DependencyTimeoutException) when calling the {OPERATION} operation: The key store did not \
+         answer in time.\nhint: try again later"
+    ));
+    generate(&world, &options).answer();
 }

@@ -145,3 +145,18 @@ fn a_file_of_another_store_fails_alone_is_named_in_the_log_and_can_be_moved() {
     mounted.unmount();
     assert!(world.read("vault/moved.wax") == other.read("theirs.wax"));
 }
+
+#[test]
+fn the_log_says_at_the_end_how_often_the_key_service_was_asked() {
+    let Some(world) = mountable() else { return };
+    for name in ["vault/f.wax", "vault/g.wax"] {
+        world.container(name, b"content", "aes-256-gcm-siv");
+    }
+    let mounted = Mounted::new(&world, &[]);
+    for name in ["f", "g", "f"] {
+        assert_eq!(fs::read(mounted.path(name)).unwrap(), b"content");
+    }
+    mounted.unmount();
+    let log = fs::read_to_string(world.path("log")).unwrap();
+    assert!(log.contains("data keys: 2 decrypted by the key service"), "{log}");
+}

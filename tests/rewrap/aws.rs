@@ -54,6 +54,8 @@ fn a_reader_who_may_only_decrypt_rewraps_nothing_but_fills_what_was_prepared() {
     run(&world, &server.url(), &["prepare", "-k", &key, "p.wax"]).succeeds_silently();
     run(&world, &server.url(), &["encrypt", "--into", "p.wax", "-k", &key, "f"]).fails_with(8);
     run(&world, &server.url(), &["rewrap", "-k", &key, "--to", &new, "p.wax"]).fails_with(8);
+    run(&world, &server.url(), &["encrypt", "-k", &key, "-o", "g.wax", "f"]).fails_with(8);
+    run(&world, &server.url(), &["cat", "-k", &key, "f.wax"]).fails_with(8);
     server.allow_only(&["Decrypt"]);
     let before = world.read("f.wax");
     run(&world, &server.url(), &["rewrap", "-k", &key, "--to", &new, "f.wax"])
@@ -65,6 +67,22 @@ fn a_reader_who_may_only_decrypt_rewraps_nothing_but_fills_what_was_prepared() {
     run(&world, &server.url(), &["prepare", "-k", &key, "q.wax"]).fails_with(8);
     run(&world, &server.url(), &["encrypt", "--into", "p.wax", "-k", &key, "f"]).succeeds_silently();
     assert_eq!(run(&world, &server.url(), &["cat", "-k", &key, "p.wax"]).succeeds_silently().stdout, b"content");
+}
+
+#[test]
+fn after_a_rewrap_the_old_key_can_be_deleted_and_everything_opens() {
+    let server = Server::new();
+    let (world, key) = (made(&server), server.key());
+    let (old, new) = (server.new_key(), server.new_key());
+    run(&world, &server.url(), &["encrypt", "-k", &old, "-o", "late.wax", "f"]).succeeds_silently();
+    run(&world, &server.url(), &["rewrap", "-k", &key, "--to", &old, "f.wax"]).succeeds_silently();
+    run(&world, &server.url(), &["rewrap", "-k", &old, "--to", &new, "f.wax"]).succeeds_silently();
+    server.call("ScheduleKeyDeletion", &json!({ "KeyId": arn(&old), "PendingWindowInDays": 7 }));
+    if !super::window_is_over(&server.store()) {
+        return;
+    }
+    run(&world, &server.url(), &["cat", "-k", &old, "late.wax"]).fails_with(8).says("NotFoundException");
+    assert_eq!(run(&world, &server.url(), &["cat", "-k", &new, "f.wax"]).succeeds_silently().stdout, b"content");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{default_key, header, new_key};
-use crate::support::{SUITES, World};
+use crate::support::traced::Traced;
+use crate::support::{SUITES, World, noise};
 
 /// Files that are rewrapped at once.
 const FILES: usize = 60;
@@ -54,4 +55,42 @@ fn a_killed_rewrap_leaves_every_file_with_the_old_keys_or_the_new_ones() {
     world.run(["kms", "disable-key", "--key-id", &keys[1]]).succeeds_silently();
     let verify = ["verify", "-q"].into_iter().chain(names.iter().map(String::as_str));
     world.run(verify).succeeds_silently();
+}
+
+#[test]
+fn killed_before_any_one_of_its_calls_it_leaves_the_old_keys_or_the_new_ones() {
+    let world = World::with_store();
+    let old = default_key(&world);
+    let others: Vec<String> = (0..6).map(|number| new_key(&world, &format!("alias/n{number}"))).collect();
+    let others: Vec<&str> = others.iter().map(String::as_str).collect();
+    let content = noise(140_000, 1);
+    let to = |keys: &[&'_ str]| -> Vec<String> {
+        let options = keys.iter().flat_map(|key| ["--to".to_owned(), (*key).to_owned()]);
+        ["rewrap".to_owned()].into_iter().chain(options).chain(["f.wax".to_owned()]).collect()
+    };
+    // From one slot to the other, from one to both, and from both to one.
+    let cases = [(vec![&*old], vec![others[0]]), (vec![&*old], others.clone()), (others.clone(), vec![&*old])];
+    for (number, (from, new)) in cases.into_iter().enumerate() {
+        world.container("f.wax", &content, SUITES[number % 2]);
+        world.run(to(&from)).succeeds_silently();
+        let words = to(&new);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let Some(traced) = Traced::new(&world, &words, b"") else { return };
+        let mut seen = [0; 2];
+        let kills = traced.killed_before_each_call(|| {
+            let found = header(&world, "f.wax");
+            let current: Vec<&str> = found.current_data_keys().iter().map(|key| key.key_arn.as_str()).collect();
+            assert!(current == from || current == new, "{current:?}");
+            seen[usize::from(current == new)] += 1;
+            for key in [current[0], current[current.len() - 1]] {
+                assert!(world.run(["cat", "-k", key, "f.wax"]).succeeds_silently().stdout == content);
+            }
+            world.run(to(&new)).succeeds_silently();
+            let found = header(&world, "f.wax");
+            assert!(found.is_rewrap_complete() && found.encrypted_data_keys().len() == new.len());
+            assert!(world.run(["cat", "-k", new[0], "f.wax"]).succeeds_silently().stdout == content);
+        });
+        assert!(kills > 3 && seen[0] > 1 && seen[1] > 0, "{kills} {seen:?}");
+        std::fs::remove_file(world.path("f.wax")).unwrap();
+    }
 }

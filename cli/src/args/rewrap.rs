@@ -45,6 +45,9 @@ pub(crate) struct Rewrap {
     /// this is one request a file and key
     #[arg(long, conflicts_with_all = ["add", "remove"])]
     pub(crate) stale: bool,
+    /// Have each new key open the file's data key before the old ones go: one Decrypt for each new key and file
+    #[arg(long, conflicts_with = "remove")]
+    pub(crate) verify_keys: bool,
     /// List what would change, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -26,12 +26,13 @@ pub(crate) fn run(common: &Common, args: &Encrypt, console: &Console) -> Result<
         return fill::run(common, args, prepared, console);
     }
     let inputs = InputName::parse_all(&args.inputs)?;
-    let (context, suite, passphrase, aws) = (&args.context, args.suite, &args.passphrase, &args.aws);
+    let (context, suite, passphrase, aws) = (&args.context, args.suite.unwrap_or_default(), &args.passphrase, &args.aws);
     let selection = Selection::new(&args.tree, Direction::Encrypt)?;
     let is_tree = has_directory(&args.inputs, &args.tree)?;
     let output = args.writing.output.as_deref();
     let sources = if is_tree { Sources::Trees(&args.inputs) } else { Sources::Files { inputs: &inputs, output } };
-    let new = NewFiles::new(&Planned { common, keys: &args.keys, context, suite, passphrase, aws, sources }, console)?;
+    let new = NewFiles::new(&Planned { common, keys: &args.keys, context, suite, passphrase, aws, sources }, console)?
+        .verifying_keys(args.verify_keys || args.remove_source);
     let jobs = jobs(&args.many, new.requests_at_once);
     if !is_tree && (args.remove_source || args.delete) {
         return Err(CliError::usage("--remove-source and --delete are for directories")

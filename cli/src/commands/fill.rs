@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags};
-use waxseal_container::{ContainerError, Header};
+use waxseal_container::{ContainerError, Header, Suite};
 use waxseal_envelope::lock_exclusive;
 
 use super::encrypt::{read_for, refuse_changed};
@@ -38,14 +38,16 @@ pub(super) fn run(common: &Common, args: &Encrypt, prepared: &Path, console: &Co
     let jobs = jobs(&args.many, opening.requests_at_once());
     let reader = Reader::new(opening, threads_a_file(Some(1), jobs), console)?;
     let batch = Batch::new(console, durability(&args.writing), "encrypted", Telling::Verbose);
-    batch.run(&inputs, jobs, |name| fill(&reader, name, prepared).map_err(|error| error.file(name.label())))
+    let fill = |name: &InputName| fill(&reader, name, prepared, args.suite);
+    batch.run(&inputs, jobs, |name| fill(name).map_err(|error| error.file(name.label())))
 }
 
-fn fill(reader: &Reader<'_>, name: &InputName, prepared: &Path) -> Result<Outcome, CliError> {
+fn fill(reader: &Reader<'_>, name: &InputName, prepared: &Path, suite: Option<Suite>) -> Result<Outcome, CliError> {
     let input = Input::open(name)?;
     let mut file = open(prepared, input.identity)?;
     input.say_if_typed(reader.console);
     let header = Header::read_from(&mut file).map_err(|error| of_prepared(&error, prepared))?;
+    check_suite(&header, suite).map_err(|error| error.file(prepared))?;
     let (filling, key_arn) = reader.fill(header, prepared)?;
     let context = filling.header().core().context().clone();
     let seal = |source: waxseal_container::Source<'_>| filling.seal(source, &file, reader.threads);
@@ -79,6 +81,18 @@ fn open(path: &Path, input: Identity) -> Result<File, CliError> {
         return Err(refused("is in use by another process").hint("two fillings of one container are never merged"));
     }
     Ok(file)
+}
+
+/// Checks that a container is of the suite that was named. The key service does not vouch for the suite of a prepared one.
+fn check_suite(header: &Header, wanted: Option<Suite>) -> Result<(), CliError> {
+    let found = header.core().suite();
+    match wanted {
+        Some(wanted) if wanted != found => {
+            Err(CliError::new(Class::ContextMismatch, format!("its suite is {found}, not {wanted}"))
+                .hint("it is not the container you meant, or was changed: have another one prepared"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// An error of the container that is to be filled, which is an output here.

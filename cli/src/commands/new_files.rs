@@ -91,6 +91,11 @@ impl<'a> NewFiles<'a> {
         })
     }
 
+    /// Has each key open the data key again, if that is wanted, before anything is written.
+    pub(super) fn verifying_keys(self, wanted: bool) -> Self {
+        if wanted { Self { session: self.session.proving_keys(), ..self } } else { self }
+    }
+
     /// The container of what messages call `path`.
     pub(super) fn at<'f>(&'f self, path: &'f Path) -> NewFile<'f> {
         let place = if self.choice.looks_at_paths() { self.places.real(path) } else { None };

@@ -117,6 +117,11 @@ impl Reader<'_> {
         self.session.fill(header, self.keys.reading()).map_err(|error| library_errors::envelope(&error, path))
     }
 
+    /// Has each key that is given to a container open its data key, if that is wanted, before anything is written.
+    pub(super) fn verifying_keys(self, wanted: bool) -> Self {
+        if wanted { Self { session: self.session.proving_keys(), ..self } } else { self }
+    }
+
     /// The data keys that were decrypted for this reader.
     pub(super) fn keys(&self) -> &DataKeyCache {
         &self.keys

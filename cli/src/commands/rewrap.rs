@@ -44,7 +44,7 @@ pub(crate) fn run(common: &Common, args: &args::Rewrap, console: &Console) -> Re
     let jobs = jobs(&args.many, opening.requests_at_once() + WAITING_FOR_THE_DISK);
     let meant = TreeSelection::new(&args.tree, Direction::Decrypt)?;
     let is_tree = has_directory(&args.files, &args.tree)?;
-    let reader = Reader::new(opening, NonZeroUsize::MIN, console)?;
+    let reader = Reader::new(opening, NonZeroUsize::MIN, console)?.verifying_keys(args.verify_keys);
     let rewrap = Rewrap {
         change: named.find(&reader)?,
         selection: if args.stale { Selection::Stale } else { Selection::Wrong },

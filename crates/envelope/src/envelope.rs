@@ -16,6 +16,8 @@ use crate::{EnvelopeError, Reading};
 #[derive(Clone)]
 pub struct Envelope {
     services: Vec<Arc<dyn KeyService>>,
+    /// Whether every encrypted data key is decrypted again before it is used.
+    pub(crate) proves: bool,
 }
 
 /// What a new container is to be.
@@ -55,14 +57,14 @@ impl Envelope {
     /// Works with these key services, at most one of a provider.
     #[must_use]
     pub fn new(services: Vec<Arc<dyn KeyService>>) -> Self {
-        Self { services }
+        Self { services, proves: false }
     }
 
     /// Has a data key generated for a new container, and encrypted under each of its keys.
     ///
     /// # Errors
     /// The context does not fit a container; a key service refuses or cannot be reached; the encrypted data keys do not fit
-    /// the header; no key is named. A container is made for all its keys or not at all.
+    /// the header, or are found not to open it; no key is named. A container is made for all its keys or not at all.
     pub async fn make(&self, new: &NewContainer) -> Result<Sealer, EnvelopeError> {
         let core = Core::new(new.suite, new.context.clone(), new.created)?;
         let context = core.key_service_context();
@@ -78,7 +80,9 @@ impl Envelope {
                 keys.push(key);
             }
         }
-        Ok(Sealer::new(core, &keys, &generated.plaintext)?)
+        let sealer = Sealer::new(core, &keys, &generated.plaintext)?;
+        self.prove(sealer.unlocked()?.header(), &keys).await?;
+        Ok(sealer)
     }
 
     async fn encrypt(

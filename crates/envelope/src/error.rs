@@ -58,6 +58,12 @@ pub enum EnvelopeError {
         /// The service's answer.
         source: KeyServiceError,
     },
+    /// What a key service gave as an encrypted data key does not open what it was made for. Nothing was written.
+    #[error("what {key} gave as the encrypted data key does not open the file: a wrong answer")]
+    WrongDataKey {
+        /// The key that gave it.
+        key: KeyArn,
+    },
     /// Another process holds the container's lock.
     #[error("another process is using it, perhaps writing it")]
     InUse,

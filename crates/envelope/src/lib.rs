@@ -20,6 +20,7 @@ mod error;
 mod fsck;
 mod lock;
 mod prepared;
+mod proof;
 mod reading;
 mod rewrap;
 

@@ -108,8 +108,8 @@ impl Envelope {
     ///
     /// # Errors
     /// It is no container, or damaged in its header; its context is not as asserted; no key may be asked, or every key service
-    /// refuses or cannot be reached; no key would be left, or too many; another process uses it; it cannot be locked or
-    /// written.
+    /// refuses or cannot be reached; what it gives is found not to open the container; no key would be left, or too many;
+    /// another process uses it; it cannot be locked or written.
     pub async fn rewrap(&self, file: &File, rewrap: &Rewrap) -> Result<Rewrapped, EnvelopeError> {
         for _ in 0..ATTEMPTS {
             let header = Header::read_at(file)?;
@@ -152,6 +152,7 @@ impl Envelope {
             Change::Replace { keep, make } if make.is_empty() => (header.replace_keys(&keep, None)?, keep),
             Change::Replace { mut keep, make } => {
                 let (made, proven) = self.encrypted_under(header, &make, reading).await?;
+                self.prove(header, &made).await?;
                 keep.extend(made);
                 (header.replace_keys(&keep, Some(&proven))?, keep)
             }

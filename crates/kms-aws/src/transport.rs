@@ -15,6 +15,8 @@ use aws_smithy_runtime_api::client::connector_metadata::ConnectorMetadata;
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
+use aws_smithy_types::body::SdkBody;
+use http_body_util::Limited;
 
 /// Makes the client that all requests of a connection go through, those for credentials too.
 pub(crate) fn http_client() -> SharedHttpClient {
@@ -32,6 +34,10 @@ fn client_by(proxy: fn() -> ProxyConfig) -> SharedHttpClient {
         builder.build()
     })
 }
+
+/// Longest answer that is read, in bytes. The longest of AWS KMS are lists of a thousand keys, 200 KiB, and key policies of
+/// 128 KiB.
+const MAX_ANSWER_LEN: usize = 4 << 20;
 
 /// A proxy carries what is encrypted. What is not is for this machine, or for the addresses that give a machine its
 /// credentials: a proxy would show it to the network, and to itself.
@@ -63,7 +69,12 @@ impl HttpClient for Client {
 impl HttpConnector for ByScheme {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let scheme = request.uri().split_once("://").map_or("", |(scheme, _)| scheme);
-        if scheme.eq_ignore_ascii_case("https") { self.proxied.call(request) } else { self.direct.call(request) }
+        let connector = if scheme.eq_ignore_ascii_case("https") { &self.proxied } else { &self.direct };
+        let answer = connector.call(request);
+        HttpConnectorFuture::new(async move {
+            let bounded = |body| SdkBody::from_body_1_x(Limited::new(body, MAX_ANSWER_LEN));
+            Ok(answer.await?.map(bounded))
+        })
     }
 }
 

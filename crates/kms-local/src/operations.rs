@@ -179,7 +179,8 @@ impl LocalKms {
         };
         let key = key.map(|key| self.key(region, key)).transpose()?;
         key.iter().try_for_each(|key| key.check_encrypts(operation))?;
-        Err(refusals::invalid_algorithm(key.as_ref().map(|key| &key.metadata.arn), algorithm, operation))
+        // What encrypts here is symmetric, whichever key made a ciphertext.
+        Err(refusals::invalid_algorithm(algorithm, SYMMETRIC_DEFAULT))
     }
 
     /// Changes a key that is named by key id or key ARN, and gives it as it was.

@@ -43,10 +43,9 @@ pub(crate) fn invalid_key_spec(arn: &KeyArn, spec: &str, operation: &str) -> Key
     KeyServiceError::new(ErrorCode::InvalidKeyUsage, text)
 }
 
-/// An encryption algorithm that keys of this kind do not have.
-pub(crate) fn invalid_algorithm(arn: Option<&KeyArn>, algorithm: &str, operation: &str) -> KeyServiceError {
-    let key = arn.map_or_else(|| "The key".to_owned(), ToString::to_string);
-    let text = format!("{key} does not have the algorithm {algorithm}, which {operation} asks for.");
+/// An encryption algorithm that keys of this spec do not have.
+pub(crate) fn invalid_algorithm(algorithm: &str, spec: &str) -> KeyServiceError {
+    let text = format!("Algorithm {algorithm} is incompatible with key spec {spec}.");
     KeyServiceError::new(ErrorCode::InvalidKeyUsage, text)
 }
 

@@ -138,6 +138,17 @@ impl Filesystem {
         Ok((opened, keep_cache))
     }
 
+    /// Whether a container that seems to be empty is a prepared one. Where it cannot be read, nobody reads it as empty either.
+    pub(super) fn is_prepared(&self, node: u64) -> bool {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let opened = self
+            .backing
+            .find(&self.nodes, node)
+            .and_then(|found| rustix::fs::openat(&found.directory, &found.name, flags, Mode::empty()).map(File::from));
+        let header = opened.ok().and_then(|file| Header::read_at(&file).ok());
+        header.is_some_and(|header| header.state() == State::Prepared)
+    }
+
     /// Opens the file below: for writing where that is possible, since a program may open it for writing later.
     fn open_below(&self, directory: &impl std::os::fd::AsFd, name: &std::ffi::OsStr) -> Result<(File, bool), Errno> {
         let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;

@@ -4,7 +4,10 @@ use waxseal_key_service::EncryptionContext;
 
 use super::simulator::{RecordingFile, cuts};
 use super::support::*;
-use crate::{CHUNK_LEN, ContainerError, Core, Damage, Header, Interrupted, Source, State, Suite, file_size};
+use crate::io::Backing as _;
+use crate::{
+    CHUNK_LEN, ContainerError, Core, Damage, Header, Interrupted, Source, State, Suite, WriteAt as _, file_size,
+};
 
 fn prepared(suite: Suite) -> Vec<u8> {
     let context = EncryptionContext::from_pairs(["project=x"]).unwrap();
@@ -83,6 +86,30 @@ fn nothing_is_filled_twice_and_what_is_cut_is_not_filled() {
     let damage = fill(&short, b"x").unwrap_err();
     assert!(matches!(damage, ContainerError::Damaged { offset: 4000, damage: Damage::Truncated { .. } }), "{damage}");
     assert_eq!(short.bytes().len(), 4000);
+}
+
+#[test]
+fn every_cut_of_a_preparation_leaves_a_prepared_container_or_none() {
+    for suite in Suite::ALL {
+        let whole = prepared(suite);
+        let file = RecordingFile::new(Vec::new());
+        file.record();
+        file.write_all_at(&whole, 0).unwrap();
+        file.sync_data().unwrap();
+        let (base, events) = file.recorded();
+        let mut seen = [0; 2];
+        for state in cuts(&base, &events) {
+            seen[usize::from(state == whole)] += 1;
+            if state != whole {
+                assert!(Header::read_at(&state[..]).is_err(), "{} bytes", state.len());
+                continue;
+            }
+            let file = RecordingFile::new(state);
+            fill(&file, b"content").unwrap();
+            assert_eq!(open_file(&file.bytes(), Interrupted::Refuse).unwrap(), b"content");
+        }
+        assert!(seen[0] > 0 && seen[1] > 0, "{seen:?}");
+    }
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use waxseal_container::{FileId, Header};
@@ -45,13 +46,14 @@ pub struct CacheCounts {
 /// What is remembered is the whole header: encrypted data keys, context, suite, file id and tag have to be the same, or the
 /// key service is asked. A cache belongs to one [`Reading`], so that no other reader's demands are ever met by what it holds.
 /// Only one request for a container is under way at a time; whoever else wants it waits for that answer. Refusals are not
-/// remembered. Keys are wiped when their entry goes and nobody uses them any more.
+/// remembered. Keys are wiped when their entry goes and nobody uses them any more. An entry goes when its age is over, whether
+/// or not anybody comes to the cache then: as long as it holds one, a thread waits for that.
 #[derive(Debug)]
 pub struct DataKeyCache {
     envelope: Envelope,
     reading: Reading,
     limits: CacheLimits,
-    kept: Mutex<Kept>,
+    kept: Arc<Mutex<Kept>>,
     asking: Mutex<HashMap<FileId, Arc<tokio::sync::Mutex<()>>>>,
     asked: AtomicU64,
     recalled: AtomicU64,
@@ -65,7 +67,7 @@ impl DataKeyCache {
             envelope,
             reading,
             limits,
-            kept: Mutex::default(),
+            kept: Arc::default(),
             asking: Mutex::default(),
             asked: AtomicU64::new(0),
             recalled: AtomicU64::new(0),
@@ -108,12 +110,18 @@ impl DataKeyCache {
         let since = Instant::now();
         self.asked.fetch_add(1, Ordering::Relaxed);
         let opened = self.envelope.open(header, &self.reading).await?;
-        lock(&self.kept).keep(id, Entry { opened: opened.clone(), since, uses: 1 }, &self.limits);
+        let is_unwatched = {
+            let mut kept = lock(&self.kept);
+            kept.keep(id, Entry { opened: opened.clone(), since, uses: 1 }, &self.limits);
+            kept.begin_watch()
+        };
+        if is_unwatched {
+            watch(&self.kept, self.limits.age);
+        }
         Ok((opened, since))
     }
 
-    /// Wipes what has been kept for long enough. Whoever holds a cache for longer than its age calls this now and then; it
-    /// happens by itself when a header is opened.
+    /// Wipes what has been kept for long enough, now.
     pub fn expire(&self) {
         lock(&self.kept).expire(Instant::now(), self.limits.age);
     }
@@ -126,6 +134,12 @@ impl DataKeyCache {
         Some(known)
     }
 
+    /// The number of headers that are kept.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        lock(&self.kept).len()
+    }
+
     /// What is held by whoever asks for the key of one container.
     fn asking(&self, id: FileId) -> Arc<tokio::sync::Mutex<()>> {
         let mut asking = lock(&self.asking);
@@ -134,6 +148,31 @@ impl DataKeyCache {
         }
         Arc::clone(asking.entry(id).or_default())
     }
+}
+
+/// Starts a thread that wipes each entry when its age is over, and ends with the last one, or with the cache.
+fn watch(kept: &Arc<Mutex<Kept>>, age: Duration) {
+    let watched = Arc::downgrade(kept);
+    let started = thread::Builder::new().name("key-cache".to_owned()).spawn(move || {
+        while let Some(left) = wipe_old(&watched, age) {
+            thread::sleep(left);
+        }
+    });
+    if started.is_err() {
+        // The next entry tries again, and until then entries go when somebody comes.
+        lock(kept).is_watched = false;
+    }
+}
+
+/// Wipes what has been kept for long enough. Returns how long the oldest of the others has left; none if nothing is left.
+fn wipe_old(kept: &Weak<Mutex<Kept>>, age: Duration) -> Option<Duration> {
+    let kept = kept.upgrade()?;
+    let mut kept = lock(&kept);
+    let now = Instant::now();
+    kept.expire(now, age);
+    let oldest = kept.order.front().map(|(_, since)| age.saturating_sub(now.saturating_duration_since(*since)));
+    kept.is_watched = oldest.is_some();
+    oldest
 }
 
 /// A header that was opened.
@@ -150,9 +189,18 @@ pub(super) struct Kept {
     entries: HashMap<FileId, Entry>,
     /// The oldest first. An entry that was replaced has more than one place; that of its own time counts.
     order: VecDeque<(FileId, Instant)>,
+    /// Whether a thread waits for the age of the oldest entry to be over.
+    is_watched: bool,
 }
 
 impl Kept {
+    /// Whether somebody has to begin to watch over the entries: from then on it is done.
+    fn begin_watch(&mut self) -> bool {
+        let begins = !self.is_watched && !self.order.is_empty();
+        self.is_watched |= begins;
+        begins
+    }
+
     /// Keeps an entry in place of what is kept of this file, and makes room for it.
     pub(super) fn keep(&mut self, id: FileId, entry: Entry, limits: &CacheLimits) {
         if limits.age.is_zero() || limits.entries == 0 || entry.uses >= limits.uses {

@@ -100,10 +100,14 @@ impl World {
     }
 }
 
-fn header_of(sealer: Sealer) -> Header {
+fn container_of(sealer: Sealer) -> Vec<u8> {
     let mut bytes = Vec::new();
     sealer.seal(Source::File(&&b"content"[..]), Sink::Stream(&mut bytes), std::num::NonZeroUsize::MIN).unwrap();
-    Header::parse(&bytes).unwrap()
+    bytes
+}
+
+fn header_of(sealer: Sealer) -> Header {
+    Header::parse(&container_of(sealer)).unwrap()
 }
 
 fn run(test: impl Future<Output = ()>) {
@@ -167,6 +171,49 @@ fn a_header_of_the_same_file_that_differs_is_asked_for() {
         assert_eq!(world.service.decrypted(), before + 1);
         cache.open(header).await.unwrap();
         assert_eq!(world.service.decrypted(), before + 1, "what is known of the true one stays");
+    });
+}
+
+/// The first half page of a container, in which `from` is replaced by as many other bytes.
+fn forged(container: &[u8], from: &[u8], to: &[u8]) -> Header {
+    let at = container[..1024].windows(from.len()).position(|window| window == from).unwrap();
+    let forged = [&container[..at], to, &container[at + from.len()..2048]].concat();
+    assert_eq!(forged.len(), 2048);
+    Header::parse(&forged).unwrap()
+}
+
+#[test]
+fn what_is_known_of_a_file_opens_none_of_another_context_suite_or_id_and_none_under_other_keys() {
+    run(async {
+        let world = World::new();
+        let sealer =
+            world.envelope.make(&World::new_container(Suite::Aes256GcmSiv, &["project=apollo"])).await.unwrap();
+        let bytes = container_of(sealer);
+        let header = Header::parse(&bytes).unwrap();
+        let id = header.core().file_id().to_string();
+        let id: Vec<u8> = (0..32).map(|at| u8::from_str_radix(&id[2 * at..2 * at + 2], 16).unwrap()).collect();
+        let cache = world.cache(Reading::default(), CacheLimits::default());
+        cache.open(header.clone()).await.unwrap();
+        // The map of the core begins with the suite, and the file id behind it.
+        let (map, suite_2) = ([0x01, 0x01, 0x02, 0x58, 0x20], [0x01, 0x02, 0x02, 0x58, 0x20]);
+        // The keys of another file, in this one's slots.
+        let other = world.header(Suite::Aes256GcmSiv, &["project=apollo"]).await;
+        let file = tempfile::tempfile().unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &bytes, 0).unwrap();
+        header.replace_keys(other.encrypted_data_keys(), None).unwrap().apply(&file, || {}).unwrap();
+        for (what, forged) in [
+            ("context", forged(&bytes, b"apollo", b"gemini")),
+            ("suite", forged(&bytes, &map, &suite_2)),
+            ("file id", forged(&bytes, &id, &[7; 32])),
+            ("keys", Header::read_at(&file).unwrap()),
+        ] {
+            let (asked, recalled) = (world.service.decrypted(), cache.counts().recalled);
+            assert!(cache.open(forged).await.is_err(), "{what}");
+            assert_eq!((world.service.decrypted(), cache.counts().recalled), (asked + 1, recalled), "{what}");
+        }
+        let asked = world.service.decrypted();
+        assert_eq!(*cache.open(header.clone()).await.unwrap().0.unlocked.header(), header);
+        assert_eq!(world.service.decrypted(), asked, "what is known of the true one stays");
     });
 }
 
@@ -253,6 +300,24 @@ fn no_key_is_held_past_its_age_and_no_more_than_the_limit() {
         assert_eq!(kept.len(), 3, "an entry that was replaced is one");
         kept.expire(at(103 + 59), limits.age);
         assert_eq!(kept.len(), 3, "its later time counts");
+    });
+}
+
+#[test]
+fn a_key_is_wiped_when_its_age_is_over_though_nobody_comes() {
+    run(async {
+        let world = World::new();
+        let limits = CacheLimits { age: Duration::from_millis(50), ..CacheLimits::default() };
+        let cache = world.cache(Reading::default(), limits);
+        // Twice: whoever watched over the first one has gone with it.
+        for _ in 0..2 {
+            cache.open(world.header(Suite::Aes256GcmSiv, &[]).await).await.unwrap();
+            let begun = Instant::now();
+            while cache.len() > 0 {
+                assert!(begun.elapsed() < Duration::from_secs(60), "it is still there");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
     });
 }
 

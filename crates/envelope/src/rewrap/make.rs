@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use waxseal_container::{Header, State};
+use waxseal_container::Header;
 use waxseal_key_service::{
     DataKey, EncryptedDataKey, EncryptionContext, KeyId, KeyReference, KeyService, KeyServiceError, Provider,
 };
@@ -13,6 +13,7 @@ use super::KeyName;
 use crate::candidates::candidates;
 pub(super) use crate::envelope::decrypt_refused;
 use crate::envelope::{not_configured, refused, reported};
+use crate::proof::verified_data_key;
 use crate::{Envelope, EnvelopeError, Reading};
 
 /// A key of a container that may be asked for its data key, and the service that has it.
@@ -59,7 +60,8 @@ impl Envelope {
             }
         }
         for (service, source) in &sources {
-            // A service that has refused to move the data key is not asked to show it.
+            // A service that has refused to move the data key is not asked to show it. Nothing but the container's own is put
+            // under other keys.
             if keys.iter().all(|key| is_near(source, key)) {
                 continue;
             }
@@ -86,22 +88,6 @@ impl Envelope {
         let service = self.service(key.provider).ok_or_else(|| failed(not_configured(key.provider)))?;
         service.encrypt_data_key(&named.key, context, data_key).await.map_err(failed)
     }
-}
-
-/// Has the data key decrypted, and verifies that it is the one of this container: nothing else is put under other keys. A
-/// prepared container has no tag that would say so, and its context alone vouches for it.
-async fn verified_data_key(
-    service: &dyn KeyService,
-    source: &EncryptedDataKey,
-    header: &Header,
-    context: &EncryptionContext,
-) -> Result<DataKey, EnvelopeError> {
-    let decrypted = service.decrypt_data_key(source, context).await;
-    let data_key = decrypted.map_err(|error| decrypt_refused(source, error))?;
-    if header.state() == State::Filled {
-        header.clone().unlock(&data_key)?;
-    }
-    Ok(data_key)
 }
 
 /// Whether one request reaches both keys.

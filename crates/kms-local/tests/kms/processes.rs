@@ -10,13 +10,16 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use waxseal_key_service::KeyId;
+use waxseal_key_service::{ErrorCode, KeyId, KeyServiceError};
 use waxseal_kms_local::{CreateKeyRequest, CreateOptions, LocalKms, Opened, Region, StoreError, status};
 
 use crate::support::{Fixture, decrypt, generate, key, names, no_context, no_passphrase};
 
 const ROLE: &str = "WAXSEAL_TEST_ROLE";
 const STORE: &str = "WAXSEAL_TEST_STORE";
+
+/// How often each of the processes makes and changes keys that contend for one store.
+const ROUNDS: usize = 6;
 
 /// Starts this test binary as another process.
 fn spawn(role: &str, directory: &Path) -> Child {
@@ -45,6 +48,7 @@ fn child() {
         }
         "load" => load(directory),
         "begin" => say(begin(&directory.join("kms.db"))),
+        "change" => change_store(directory),
         other => panic!("there is no role {other}"),
     }
 }
@@ -63,6 +67,38 @@ fn use_store(directory: &Path) {
         }
     }
     say(if made { "made" } else { "found" });
+}
+
+/// Changes keys of its own and an alias of everybody's, and insists that each change counts at once, whatever others do.
+fn change_store(directory: &Path) {
+    let kms = LocalKms::open(directory, &mut no_passphrase).unwrap();
+    let call = |operation: &str, body: Value| {
+        let answer = kms.call(&Region::default(), operation, body.to_string().as_bytes())?;
+        Ok::<Value, KeyServiceError>(serde_json::from_slice(&answer).unwrap_or_default())
+    };
+    let made = |operation: &str, body: Value| call(operation, body).unwrap();
+    for _ in 0..ROUNDS {
+        let key = made("CreateKey", json!({}))["KeyMetadata"]["KeyId"].clone();
+        let generate = json!({"KeyId": key, "NumberOfBytes": 32});
+        let old = made("GenerateDataKey", generate.clone());
+        made("DisableKey", json!({"KeyId": key}));
+        for (operation, body) in
+            [("GenerateDataKey", generate.clone()), ("Decrypt", json!({"CiphertextBlob": old["CiphertextBlob"]}))]
+        {
+            assert_eq!(call(operation, body).unwrap_err().code(), ErrorCode::Disabled);
+        }
+        made("EnableKey", json!({"KeyId": key}));
+        made("RotateKeyOnDemand", json!({"KeyId": key}));
+        assert_ne!(made("GenerateDataKey", generate.clone())["KeyMaterialId"], old["KeyMaterialId"]);
+        let opened = made("Decrypt", json!({"CiphertextBlob": old["CiphertextBlob"]}));
+        assert_eq!((&opened["Plaintext"], &opened["KeyMaterialId"]), (&old["Plaintext"], &old["KeyMaterialId"]));
+        // Whoever moves the alias moves it to a key that is enabled from then on.
+        made("UpdateAlias", json!({"AliasName": "alias/shared", "TargetKeyId": key}));
+        let shared = made("GenerateDataKey", json!({"KeyId": "alias/shared", "NumberOfBytes": 32}));
+        let opened = made("Decrypt", json!({"CiphertextBlob": shared["CiphertextBlob"], "KeyId": shared["KeyId"]}));
+        assert_eq!(opened["Plaintext"], shared["Plaintext"]);
+        made("ScheduleKeyDeletion", json!({"KeyId": made("CreateKey", json!({}))["KeyMetadata"]["KeyId"]}));
+    }
 }
 
 /// Makes keys and aliases, changes and rotates them without end, and says what was acknowledged.
@@ -186,6 +222,28 @@ fn of_many_processes_at_once_one_makes_the_store_and_all_use_it() {
     assert_eq!(words.iter().filter(|word| word.as_deref() == Some("made")).count(), 1, "{words:?}");
     assert_eq!(status(&directory).unwrap().keys, 1 + 8 * 2);
     assert_eq!(names(&directory), ["kms.db", "lock", "root.key"]);
+}
+
+#[test]
+fn what_one_of_many_processes_changes_counts_for_itself_at_once_and_for_all_in_the_end() {
+    let fixture = Fixture::new();
+    let key = fixture.default_key();
+    fixture.call("CreateAlias", json!({"AliasName": "alias/shared", "TargetKeyId": key.as_str()})).unwrap();
+    let children: Vec<_> = (0..6).map(|_| spawn("change", &fixture.directory)).collect();
+    let outputs: Vec<_> = children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    assert!(outputs.iter().all(|output| output.status.success()), "{outputs:?}");
+    // Nothing was lost, and this opening, which has seen it all, knows what is now.
+    let keys = fixture.call("ListKeys", json!({})).unwrap()["Keys"].as_array().unwrap().clone();
+    assert_eq!(keys.len(), 1 + 6 * 2 * ROUNDS);
+    let state = |key: &Value| {
+        let described = fixture.call("DescribeKey", json!({"KeyId": key["KeyId"]})).unwrap();
+        described["KeyMetadata"]["KeyState"].as_str().unwrap().to_owned()
+    };
+    let states: Vec<String> = keys.iter().map(state).collect();
+    let count = |wanted: &str| states.iter().filter(|state| *state == wanted).count();
+    assert_eq!((count("Enabled"), count("PendingDeletion")), (1 + 6 * ROUNDS, 6 * ROUNDS));
+    let shared = fixture.call("DescribeKey", json!({"KeyId": "alias/shared"})).unwrap();
+    assert_ne!(shared["KeyMetadata"]["Arn"], key.as_str());
 }
 
 #[test]
