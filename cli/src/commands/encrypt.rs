@@ -26,7 +26,8 @@ pub(crate) fn run(common: &Common, args: &Encrypt, console: &Console) -> Result<
         return fill::run(common, args, prepared, console);
     }
     let inputs = InputName::parse_all(&args.inputs)?;
-    let (context, suite, passphrase, aws) = (&args.context, args.suite.unwrap_or_default(), &args.passphrase, &args.aws);
+    let (context, suite, passphrase, aws) =
+        (&args.context, args.suite.unwrap_or_default(), &args.passphrase, &args.aws);
     let selection = Selection::new(&args.tree, Direction::Encrypt)?;
     let is_tree = has_directory(&args.inputs, &args.tree)?;
     let output = args.writing.output.as_deref();

@@ -20,9 +20,9 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// A job with room for any region.
+    /// A job without room, which it is given with its first region: most files have no second one.
     pub(super) fn new() -> Self {
-        Self::with_room(MAX_REGION_LEN)
+        Self::with_room(0)
     }
 
     /// Makes room for any region: an interrupted container may be longer than its file, and what is missing is zeros.
@@ -118,6 +118,9 @@ impl<'a> Input<'a> {
     pub(super) fn produce(&mut self, job: &mut Job) -> Result<Produced, ContainerError> {
         if self.ended {
             return Ok(Produced::End);
+        }
+        if job.buffer.is_empty() {
+            job.make_room();
         }
         job.group = self.next;
         let room = job.group.region_len();

@@ -25,19 +25,14 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// A job with room for any group.
+    /// A job without room, which it is given with its first group: most files have one group only.
     pub(super) fn new() -> Self {
-        Self::with_room(MAX_REGION_LEN)
+        Self { group: GroupIndex::ROOT, is_last: false, id: 0, length: 0, buffer: Vec::new() }
     }
 
     /// A job for group 0, with room for `capacity` bytes of plaintext at most.
     pub(super) fn first(capacity: usize) -> Self {
-        Self::with_room(GroupIndex::ROOT.table_len() + capacity)
-    }
-
-    fn with_room(region: usize) -> Self {
-        let buffer = vec![0; HEADER_LEN + region];
-        Self { group: GroupIndex::ROOT, is_last: false, id: 0, length: 0, buffer }
+        Self { buffer: vec![0; HEADER_LEN + GroupIndex::ROOT.table_len() + capacity], ..Self::new() }
     }
 
     /// The plaintext, and after encryption in place the ciphertext.
@@ -122,6 +117,9 @@ impl Producer<'_> {
     pub(super) fn produce(&mut self, job: &mut Job) -> Result<Produced, ContainerError> {
         if self.ended {
             return Ok(Produced::End);
+        }
+        if job.buffer.is_empty() {
+            job.buffer.resize(HEADER_LEN + MAX_REGION_LEN, 0);
         }
         job.group = self.next;
         let capacity = job.group.capacity();
