@@ -197,6 +197,7 @@ fn mistakes_are_named_with_their_lines_whatever_the_command() {
     }
 }
 
+#[cfg(feature = "fuse")]
 #[test]
 fn a_mount_makes_all_new_files_by_the_rule_of_its_directory() {
     let (world, one, two) = two_keys();

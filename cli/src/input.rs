@@ -1,5 +1,7 @@
 //! Inputs: files by name, and standard input.
 
+mod settled;
+
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Read};
@@ -8,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags, Stat};
 
+pub(crate) use self::settled::open_settled;
 use crate::atomic::{Attributes, modified};
 use crate::error::{Class, CliError};
 use crate::output::Console;

@@ -12,7 +12,7 @@ use crate::args::{Common, Encrypt};
 use crate::batch::{Batch, Outcome, Telling};
 use crate::commands::{failure_log, fill, jobs, threads_a_file, tree_plan};
 use crate::error::{Class, CliError};
-use crate::input::{Input, InputName, peek};
+use crate::input::{Input, InputName, open_settled, peek};
 use crate::output::Console;
 use crate::place::Direction;
 use crate::shown::shown;
@@ -70,7 +70,7 @@ struct Encryption<'a> {
 
 impl Encryption<'_> {
     fn encrypt(&self, name: &InputName, targets: &Targets) -> Result<Outcome, CliError> {
-        let input = Input::open(name)?;
+        let input = open_settled(|| Input::open(name))?;
         let target = targets.open(name, &input)?;
         input.say_if_typed(self.console);
         let new = self.new.at(name.label());

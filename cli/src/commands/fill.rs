@@ -13,7 +13,7 @@ use crate::args::{self, Common, Encrypt};
 use crate::batch::{Batch, Outcome, Telling};
 use crate::commands::{jobs, threads_a_file};
 use crate::error::{Class, CliError};
-use crate::input::{Identity, Input, InputName};
+use crate::input::{Identity, Input, InputName, open_settled};
 use crate::library_errors;
 use crate::output::Console;
 use crate::report::FileReport;
@@ -43,7 +43,7 @@ pub(super) fn run(common: &Common, args: &Encrypt, prepared: &Path, console: &Co
 }
 
 fn fill(reader: &Reader<'_>, name: &InputName, prepared: &Path, suite: Option<Suite>) -> Result<Outcome, CliError> {
-    let input = Input::open(name)?;
+    let input = open_settled(|| Input::open(name))?;
     let mut file = open(prepared, input.identity)?;
     input.say_if_typed(reader.console);
     let header = Header::read_from(&mut file).map_err(|error| of_prepared(&error, prepared))?;

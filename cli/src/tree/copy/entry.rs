@@ -6,7 +6,6 @@ use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{FileType, Mode, OFlags, Stat, openat, readlinkat};
 use waxseal_container::{Header, SizeClaim, State, file_size, size_claim};
@@ -15,16 +14,13 @@ use super::{Convert, CopyPlan, Existing};
 use crate::atomic::{Attributes, Naming, Temporary, already_exists, cannot_write, modified};
 use crate::batch::{Outcome, Then};
 use crate::error::{Class, CliError};
-use crate::input::{Identity, Input, InputName, Links};
+use crate::input::{Identity, Input, InputName, Links, open_settled};
 use crate::place::{Direction, Replace, renamed};
 use crate::report::FileReport;
 use crate::tree::copy::source::Source;
 use crate::tree::folder::{Found, look_at};
 use crate::tree::hard_links::{Claim, HardLinks};
 use crate::tree::output::OutputFolder;
-
-/// Two ticks of the clock of file systems, which ticks 100 times a second at the slowest.
-const TICK: Duration = Duration::from_millis(20);
 
 /// A file or a symbolic link that was found, and the directory that its copy goes into.
 #[derive(Debug)]
@@ -78,7 +74,7 @@ impl<C: Convert> Worker<'_, C> {
             writing.keep();
             return Ok(Outcome::Unchanged);
         }
-        let input = open_settled(&found).map_err(cannot_open)?;
+        let input = open_settled(|| found.open()).map_err(cannot_open)?;
         let attributes = Attributes::all_of(&input.stat);
         let temporary = Temporary::create(into.target(&name, self.plan.existing.replace()), Naming::Nameless)?;
         let source = Source { found, stat: input.stat };
@@ -179,26 +175,6 @@ fn update_attributes(source: &Stat, there: &Stat, into: &OutputFolder, name: &Os
     }
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     Attributes::all_of(source).give_to(openat(into.fd(), name, flags, Mode::empty())?, None)
-}
-
-/// Opens a file; one that was changed just now is waited for. A change that follows within one tick of the clock leaves the
-/// time of change as it is, and would not be seen: not now, and not by the next `--update`.
-fn open_settled(found: &Found) -> io::Result<Input> {
-    let input = found.open()?;
-    match age(&input.stat).and_then(|age| TICK.checked_sub(age)) {
-        None => Ok(input),
-        Some(left) => {
-            std::thread::sleep(left);
-            found.open()
-        }
-    }
-}
-
-/// How long ago a file was changed; none if it says that it was not yet.
-fn age(stat: &Stat) -> Option<Duration> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    let modified = modified(stat);
-    now.checked_sub(Duration::new(modified.tv_sec.try_into().ok()?, modified.tv_nsec.try_into().ok()?))
 }
 
 fn cannot_open(error: io::Error) -> CliError {
