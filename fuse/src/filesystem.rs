@@ -31,7 +31,7 @@ use crate::backing::{self, Backing, path_of, status_at};
 use crate::directory::Directories;
 use crate::keys::Keys;
 use crate::names;
-use crate::nodes::{Nodes, Place, ROOT};
+use crate::nodes::{Nodes, ROOT};
 use crate::open_file::OpenFile;
 use crate::open_files::OpenFiles;
 use crate::report::{Reporter, shown};
@@ -320,8 +320,7 @@ impl Filesystem {
 
     /// Notes that the kernel is told of a file, and says what.
     fn know(&self, parent: u64, stored: &OsStr, below: &Below) -> Known {
-        let place = Place { parent, name: stored.to_owned() };
-        let (node, generation) = self.nodes.remember(below.identity, place);
+        let (node, generation) = self.nodes.remember(below.identity, parent, stored);
         Known { attributes: self.shown_attributes(node, below), generation }
     }
 
