@@ -5,10 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use waxseal_key_service::{
-    DataKey, EncryptedDataKey, EncryptionContext, ErrorCode, GeneratedDataKey, KeyArn, KeyId, KeyService,
-    KeyServiceError, Provider,
-};
+use waxseal_key_service::{ErrorCode, Front, KeyService, KeyServiceError, Provider, Request};
 use waxseal_kms_local::{LocalKms, Opened};
 
 use super::{Missing, open_store};
@@ -55,62 +52,12 @@ impl LazyKms {
 }
 
 #[async_trait]
-impl KeyService for LazyKms {
+impl Front for LazyKms {
     fn provider(&self) -> Provider {
         Provider::Local
     }
 
-    async fn resolve_key(&self, key: &KeyId) -> Result<KeyArn, KeyServiceError> {
-        KeyService::resolve_key(self.open()?, key).await
-    }
-
-    async fn generate_data_key(
-        &self,
-        key: &KeyId,
-        context: &EncryptionContext,
-    ) -> Result<GeneratedDataKey, KeyServiceError> {
-        KeyService::generate_data_key(self.open()?, key, context).await
-    }
-
-    async fn generate_data_key_without_plaintext(
-        &self,
-        key: &KeyId,
-        context: &EncryptionContext,
-    ) -> Result<EncryptedDataKey, KeyServiceError> {
-        KeyService::generate_data_key_without_plaintext(self.open()?, key, context).await
-    }
-
-    async fn encrypt_data_key(
-        &self,
-        key: &KeyId,
-        context: &EncryptionContext,
-        data_key: &DataKey,
-    ) -> Result<EncryptedDataKey, KeyServiceError> {
-        KeyService::encrypt_data_key(self.open()?, key, context, data_key).await
-    }
-
-    async fn decrypt_data_key(
-        &self,
-        encrypted: &EncryptedDataKey,
-        context: &EncryptionContext,
-    ) -> Result<DataKey, KeyServiceError> {
-        KeyService::decrypt_data_key(self.open()?, encrypted, context).await
-    }
-
-    async fn re_encrypt_data_key(
-        &self,
-        encrypted: &EncryptedDataKey,
-        to: &KeyArn,
-        context: &EncryptionContext,
-    ) -> Result<EncryptedDataKey, KeyServiceError> {
-        KeyService::re_encrypt_data_key(self.open()?, encrypted, to, context).await
-    }
-
-    async fn is_stale(
-        &self,
-        encrypted: &EncryptedDataKey,
-        context: &EncryptionContext,
-    ) -> Result<bool, KeyServiceError> {
-        KeyService::is_stale(self.open()?, encrypted, context).await
+    async fn behind(&self, _request: Request) -> Result<&dyn KeyService, KeyServiceError> {
+        self.open().map(|kms| kms as &dyn KeyService)
     }
 }

@@ -2,7 +2,6 @@
 
 mod created;
 
-use std::io::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use proptest::prelude::*;
@@ -185,15 +184,8 @@ fn cut_everywhere(history: &History, rng: &mut TestRng, samples: u64, check: &mu
     Ok(())
 }
 
-/// States that were checked so far. Long runs say how many.
-static CHECKED: AtomicU64 = AtomicU64::new(0);
-
 /// All that has to hold after one cut.
 fn survives(image: &[u8], allowed: Allowed<'_>, rng: &mut TestRng) -> Result<(), String> {
-    let count = CHECKED.fetch_add(1, Ordering::Relaxed) + 1;
-    if count.is_multiple_of(100_000) {
-        writeln!(std::io::stderr(), "{count} states have been checked").unwrap();
-    }
     let found = recovered(image)?;
     allowed.check(&found)?;
     if rng.random_range(0..4) == 0 {
@@ -233,34 +225,33 @@ fn start() -> impl Strategy<Value = Start> {
     ]
 }
 
-proptest! {
-    #![proptest_config(cases(32))]
-
-    #[test]
-    fn every_chunk_is_old_or_new_after_any_cut(
-        start in start(),
-        operations in prop::collection::vec(small_operation(), 1..9),
-        seed in any::<[u8; 32]>(),
-        second_suite in any::<bool>(),
-    ) {
-        let suite = Suite::ALL[usize::from(second_suite)];
-        let history = history(suite, start, &operations, None);
+#[test]
+fn every_chunk_is_old_or_new_after_any_cut() {
+    let cases = (start(), prop::collection::vec(small_operation(), 1..9), any::<[u8; 32]>(), any::<bool>());
+    let states = AtomicU64::new(0);
+    hold("every chunk is old or new after any cut", 32, cases, &states, |(start, operations, seed, second_suite)| {
+        let history = history(Suite::ALL[usize::from(second_suite)], start, &operations, None);
         let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
-        let result = cut_everywhere(&history, &mut rng, 24, &mut survives);
-        prop_assert!(result.is_ok(), "{}", result.unwrap_err());
-    }
+        let result = cut_everywhere(&history, &mut rng, 24, &mut |image, allowed, rng| {
+            states.fetch_add(1, Ordering::Relaxed);
+            survives(image, allowed, rng)
+        });
+        result.map_err(TestCaseError::fail)
+    });
+}
 
-    #[test]
-    fn a_full_disk_at_any_step_loses_nothing_and_work_goes_on(
-        initial in prop_oneof![Just(0usize), 0usize..9000, 130_000usize..136_000],
-        operations in prop::collection::vec(operation(), 1..8),
-        budget in 0usize..60,
-    ) {
+#[test]
+fn a_full_disk_at_any_step_loses_nothing_and_work_goes_on() {
+    let initial = prop_oneof![Just(0usize), 0usize..9000, 130_000usize..136_000];
+    let cases = (initial, prop::collection::vec(operation(), 1..8), 0usize..60);
+    let states = AtomicU64::new(0);
+    hold("a full disk at any step loses nothing", 32, cases, &states, |(initial, operations, budget)| {
         let initial = plaintext(initial);
         let mut editor = editor(Suite::default(), &initial);
         let mut expected = initial;
         editor.backing().limit(Some(budget));
         for operation in &operations {
+            states.fetch_add(1, Ordering::Relaxed);
             if operation.apply(&mut editor).is_err() {
                 editor.backing().limit(None);
                 // The same again, now that there is space, has the effect it would have had.
@@ -272,7 +263,8 @@ proptest! {
         editor.backing().limit(None);
         editor.settle().unwrap();
         prop_assert!(open_file(&editor.into_backing().bytes(), Interrupted::Refuse).unwrap() == expected);
-    }
+        Ok(())
+    });
 }
 
 /// Operations that break without a rule, each with the length of the container that they begin with.

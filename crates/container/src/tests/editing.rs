@@ -1,5 +1,7 @@
 //! Writing in place against a reference: a plain vector of bytes.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use proptest::prelude::*;
 
 use super::simulator::RecordingFile;
@@ -141,17 +143,22 @@ fn run(suite: Suite, initial: &[u8], operations: &[Operation]) {
     assert_same(&read_at_whole(&bytes, Interrupted::Refuse).unwrap(), &reference, "settled, by read_at");
 }
 
-proptest! {
-    #![proptest_config(cases(96))]
-
-    #[test]
-    fn any_operations_leave_what_they_leave_in_a_vector(
-        initial in prop_oneof![Just(0usize), 0usize..10_000, 100_000usize..500_000],
-        operations in prop::collection::vec(operation(), 1..14),
-        second_suite in any::<bool>(),
-    ) {
-        run(Suite::ALL[usize::from(second_suite)], &plaintext(initial), &operations);
-    }
+#[test]
+fn any_operations_leave_what_they_leave_in_a_vector() {
+    let initial = prop_oneof![Just(0usize), 0usize..10_000, 100_000usize..500_000];
+    let cases = (initial, prop::collection::vec(operation(), 1..14), any::<bool>());
+    let states = AtomicU64::new(0);
+    hold(
+        "any operations leave what they leave in a vector",
+        96,
+        cases,
+        &states,
+        |(initial, operations, second_suite)| {
+            states.fetch_add(operations.len() as u64, Ordering::Relaxed);
+            run(Suite::ALL[usize::from(second_suite)], &plaintext(initial), &operations);
+            Ok(())
+        },
+    );
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! What the tests share: keys, memory files, and readers that deliver in odd pieces.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use proptest::prelude::ProptestConfig;
+use proptest::prelude::*;
+use proptest::test_runner::{TestCaseResult, TestRunner};
 use waxseal_key_service::{DataKey, EncryptedDataKey, EncryptionContext, Provider};
 
 use crate::{
@@ -17,11 +20,32 @@ pub(super) fn data_key() -> DataKey {
     DataKey::take(&mut KEY.clone())
 }
 
-/// As many cases as usual, or as `PROPTEST_CASES` asks for: the long runs by hand.
-pub(super) fn cases(usual: u32) -> ProptestConfig {
-    match std::env::var_os("PROPTEST_CASES") {
-        Some(_) => ProptestConfig::default(),
-        None => ProptestConfig::with_cases(usual),
+/// Checks a property with its usual number of cases or, in the long runs by hand, for as many minutes as
+/// `WAXSEAL_TEST_MINUTES` says. Long runs say at their end how many cases there were, and of what `states` counted.
+pub(super) fn hold<S: Strategy>(
+    property: &str,
+    usual: u32,
+    strategy: S,
+    states: &AtomicU64,
+    test: impl Fn(S::Value) -> TestCaseResult,
+) {
+    let minutes = std::env::var("WAXSEAL_TEST_MINUTES").ok().map(|text| text.parse().expect("a number of minutes"));
+    let until = minutes.map(|minutes: u64| Instant::now() + Duration::from_secs(minutes * 60));
+    let mut cases = 0;
+    loop {
+        let mut runner = TestRunner::new(ProptestConfig::with_cases(usual));
+        if let Err(error) = runner.run(&strategy, &test) {
+            panic!("{property}: {error}");
+        }
+        cases += u64::from(usual);
+        match until {
+            Some(until) if Instant::now() < until => {}
+            Some(_) => {
+                let states = states.load(Ordering::Relaxed);
+                return writeln!(io::stderr(), "{property}: {cases} cases, {states} states").expect("stderr is open");
+            }
+            None => return,
+        }
     }
 }
 

@@ -8,10 +8,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use tempfile::TempDir;
 use waxseal_container::{Header, Sealer, Sink, Source, Suite};
-use waxseal_key_service::{
-    DataKey, EncryptedDataKey, EncryptionContext, ErrorCode, GeneratedDataKey, KeyArn, KeyId, KeyService,
-    KeyServiceError, Provider,
-};
+use waxseal_key_service::{EncryptionContext, ErrorCode, Front, KeyService, KeyServiceError, Provider, Request};
 use waxseal_kms_local::{CreateOptions, LocalKms};
 
 use super::cache::{Entry, Kept};
@@ -50,67 +47,20 @@ impl Counting {
 }
 
 #[async_trait]
-impl KeyService for Counting {
+impl Front for Counting {
     fn provider(&self) -> Provider {
         Provider::Local
     }
 
-    async fn resolve_key(&self, key: &KeyId) -> Result<KeyArn, KeyServiceError> {
-        KeyService::resolve_key(&self.kms, key).await
-    }
-
-    async fn generate_data_key(
-        &self,
-        key: &KeyId,
-        context: &EncryptionContext,
-    ) -> Result<GeneratedDataKey, KeyServiceError> {
-        self.generated.fetch_add(1, Ordering::Relaxed);
+    async fn behind(&self, request: Request) -> Result<&dyn KeyService, KeyServiceError> {
+        let count = match request {
+            Request::GenerateDataKey => &self.generated,
+            Request::DecryptDataKey => &self.decrypted,
+            _ => return Ok(&self.kms),
+        };
+        count.fetch_add(1, Ordering::Relaxed);
         self.answer().await?;
-        KeyService::generate_data_key(&self.kms, key, context).await
-    }
-
-    async fn generate_data_key_without_plaintext(
-        &self,
-        key: &KeyId,
-        context: &EncryptionContext,
-    ) -> Result<EncryptedDataKey, KeyServiceError> {
-        KeyService::generate_data_key_without_plaintext(&self.kms, key, context).await
-    }
-
-    async fn encrypt_data_key(
-        &self,
-        key: &KeyId,
-        context: &EncryptionContext,
-        data_key: &DataKey,
-    ) -> Result<EncryptedDataKey, KeyServiceError> {
-        KeyService::encrypt_data_key(&self.kms, key, context, data_key).await
-    }
-
-    async fn decrypt_data_key(
-        &self,
-        encrypted: &EncryptedDataKey,
-        context: &EncryptionContext,
-    ) -> Result<DataKey, KeyServiceError> {
-        self.decrypted.fetch_add(1, Ordering::Relaxed);
-        self.answer().await?;
-        KeyService::decrypt_data_key(&self.kms, encrypted, context).await
-    }
-
-    async fn re_encrypt_data_key(
-        &self,
-        encrypted: &EncryptedDataKey,
-        to: &KeyArn,
-        context: &EncryptionContext,
-    ) -> Result<EncryptedDataKey, KeyServiceError> {
-        KeyService::re_encrypt_data_key(&self.kms, encrypted, to, context).await
-    }
-
-    async fn is_stale(
-        &self,
-        encrypted: &EncryptedDataKey,
-        context: &EncryptionContext,
-    ) -> Result<bool, KeyServiceError> {
-        KeyService::is_stale(&self.kms, encrypted, context).await
+        Ok(&self.kms)
     }
 }
 

@@ -10,10 +10,7 @@ use std::task::{Context, Poll, Waker};
 use async_trait::async_trait;
 use tempfile::TempDir;
 use waxseal_container::{Core, Header, Suite};
-use waxseal_key_service::{
-    DataKey, EncryptedDataKey, EncryptionContext, GeneratedDataKey, KeyArn, KeyId, KeyService, KeyServiceError,
-    Provider,
-};
+use waxseal_key_service::{EncryptedDataKey, EncryptionContext, Front, KeyService, KeyServiceError, Provider, Request};
 use waxseal_kms_local::{CreateKeyRequest, CreateOptions, LocalKms};
 
 use super::{Act, KeyChange, KeyName, Rewrap, Rewrapped, Selection};
@@ -29,71 +26,23 @@ struct Meddled {
 }
 
 #[async_trait]
-impl KeyService for Meddled {
+impl Front for Meddled {
     fn provider(&self) -> Provider {
         Provider::Local
     }
 
-    async fn resolve_key(&self, key: &KeyId) -> Result<KeyArn, KeyServiceError> {
-        KeyService::resolve_key(&self.kms, key).await
-    }
-
-    async fn generate_data_key(
-        &self,
-        key: &KeyId,
-        context: &EncryptionContext,
-    ) -> Result<GeneratedDataKey, KeyServiceError> {
-        KeyService::generate_data_key(&self.kms, key, context).await
-    }
-
-    async fn generate_data_key_without_plaintext(
-        &self,
-        key: &KeyId,
-        context: &EncryptionContext,
-    ) -> Result<EncryptedDataKey, KeyServiceError> {
-        KeyService::generate_data_key_without_plaintext(&self.kms, key, context).await
-    }
-
-    async fn encrypt_data_key(
-        &self,
-        key: &KeyId,
-        context: &EncryptionContext,
-        data_key: &DataKey,
-    ) -> Result<EncryptedDataKey, KeyServiceError> {
-        KeyService::encrypt_data_key(&self.kms, key, context, data_key).await
-    }
-
-    async fn decrypt_data_key(
-        &self,
-        encrypted: &EncryptedDataKey,
-        context: &EncryptionContext,
-    ) -> Result<DataKey, KeyServiceError> {
-        KeyService::decrypt_data_key(&self.kms, encrypted, context).await
-    }
-
-    async fn re_encrypt_data_key(
-        &self,
-        encrypted: &EncryptedDataKey,
-        to: &KeyArn,
-        context: &EncryptionContext,
-    ) -> Result<EncryptedDataKey, KeyServiceError> {
-        let asked = {
-            let mut asked = self.asked.lock().unwrap();
-            *asked += 1;
-            *asked
-        };
-        if let Some(deed) = self.deed.lock().unwrap().as_mut() {
-            deed(asked);
+    async fn behind(&self, request: Request) -> Result<&dyn KeyService, KeyServiceError> {
+        if request == Request::ReEncryptDataKey {
+            let asked = {
+                let mut asked = self.asked.lock().unwrap();
+                *asked += 1;
+                *asked
+            };
+            if let Some(deed) = self.deed.lock().unwrap().as_mut() {
+                deed(asked);
+            }
         }
-        KeyService::re_encrypt_data_key(&self.kms, encrypted, to, context).await
-    }
-
-    async fn is_stale(
-        &self,
-        encrypted: &EncryptedDataKey,
-        context: &EncryptionContext,
-    ) -> Result<bool, KeyServiceError> {
-        KeyService::is_stale(&self.kms, encrypted, context).await
+        Ok(&self.kms)
     }
 }
 
