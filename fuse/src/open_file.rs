@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Instant, SystemTime};
 
 use rustix::io::Errno;
-use waxseal_container::{CHUNK_LEN, ContainerError, Editor, Unlocked};
+use waxseal_container::{ContainerError, Editor, Unlocked};
 
 pub(crate) use self::attributes::{AtStake, CLOCK_TICK, mode_at_stake};
 pub(crate) use self::content::{Content, open_content};
@@ -168,6 +168,9 @@ impl OpenFile {
         // Whoever takes more now says so after this.
         let is_behind = unflushed > 0 || !self.ahead.is_empty();
         facts.unflushed_since = is_behind.then(|| since.unwrap_or_else(Instant::now));
+        if !is_behind {
+            self.ahead.free();
+        }
     }
 
     /// Gives what is in memory to the file below, unless that would have to wait for the disk and `may_wait` is not set.
@@ -279,7 +282,6 @@ impl OpenFile {
 impl Drop for OpenFile {
     fn drop(&mut self) {
         // What is left in memory belongs to a file that has no name any more.
-        let ahead = (self.ahead.take().len() * CHUNK_LEN) as u64;
-        self.account.change(*self.unflushed.get_mut() + ahead, 0);
+        self.account.change(*self.unflushed.get_mut() + self.ahead.len(), 0);
     }
 }

@@ -91,11 +91,7 @@ impl OpenFile {
 
     /// The content, for whoever does not want to wait; `None` while it is in use.
     pub(super) fn try_write(&self) -> Option<RwLockWriteGuard<'_, Content>> {
-        let mut content = match self.content.try_write() {
-            Ok(content) => content,
-            Err(TryLockError::Poisoned(poisoned)) => self.heal(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => return None,
-        };
+        let mut content = self.try_lock()?;
         self.catch_up(&mut content);
         Some(content)
     }
@@ -117,9 +113,23 @@ impl OpenFile {
 
     /// The content, alone.
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Content> {
-        let mut content = self.content.write().unwrap_or_else(|poisoned| self.heal(poisoned.into_inner()));
+        let mut content = self.lock();
         self.catch_up(&mut content);
         content
+    }
+
+    /// The content, alone, without what was taken meanwhile.
+    pub(super) fn lock(&self) -> RwLockWriteGuard<'_, Content> {
+        self.content.write().unwrap_or_else(|poisoned| self.heal(poisoned.into_inner()))
+    }
+
+    /// As [`OpenFile::lock`]; `None` while it is in use.
+    pub(super) fn try_lock(&self) -> Option<RwLockWriteGuard<'_, Content>> {
+        match self.content.try_write() {
+            Ok(content) => Some(content),
+            Err(TryLockError::Poisoned(poisoned)) => Some(self.heal(poisoned.into_inner())),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// After a panic in the middle of a change: the content is taken from the disk again.

@@ -1,13 +1,12 @@
 //! Taking what programs write: they need not wait until it is encrypted, and not for whoever uses the content at the moment.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLockWriteGuard};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLockWriteGuard};
 use std::time::{Instant, SystemTime};
 
 use rustix::io::Errno;
-use waxseal_container::{CHUNK_LEN, Editor};
+use waxseal_container::CHUNK_LEN;
 
 use super::{Content, OpenFile};
 
@@ -15,7 +14,8 @@ use super::{Content, OpenFile};
 /// fast.
 const MAX_EARLY: u64 = 16 << 20;
 
-/// Chunks that are taken while the content is in use.
+/// Chunks that are taken while the content is in use. There may be twice as many for a moment: those that are put where they
+/// belong, and those that come meanwhile.
 const MAX_AHEAD: usize = 2048;
 
 /// Bytes of one write up to which it does not wait for the content.
@@ -23,31 +23,84 @@ const MAX_SMALL: usize = 64 << 10;
 
 /// Chunks that were taken while the content was in use: they are newer than it. Whoever uses it next puts them there first.
 #[derive(Debug, Default)]
-pub(super) struct Ahead(Mutex<BTreeMap<u64, Box<[u8; CHUNK_LEN]>>>);
+pub(super) struct Ahead(Mutex<Chunks>);
+
+/// Chunks in one piece of memory, which comes and goes as a whole.
+#[derive(Debug, Default)]
+struct Chunks {
+    /// Where each of them stands, by its number in the file.
+    places: BTreeMap<u64, usize>,
+    pages: Vec<[u8; CHUNK_LEN]>,
+}
+
+impl Chunks {
+    /// Each chunk, with its offset in the file.
+    fn iter(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.places.iter().map(|(number, at)| (number * CHUNK_LEN as u64, self.pages[*at].as_slice()))
+    }
+
+    /// Bytes of all chunks.
+    fn len(&self) -> u64 {
+        (self.pages.len() * CHUNK_LEN) as u64
+    }
+}
 
 impl Ahead {
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
-        self.lock().is_empty()
+        self.lock().pages.is_empty()
     }
 
     /// Takes whole chunks, if there is room, and returns how many bytes more there are now.
     fn add(&self, first: u64, pages: &[[u8; CHUNK_LEN]]) -> Option<u64> {
         let mut ahead = self.lock();
         let before = ahead.len();
-        if before + pages.len() > MAX_AHEAD {
+        if ahead.pages.len() + pages.len() > MAX_AHEAD {
             return None;
         }
-        ahead.extend((first..).zip(pages).map(|(number, page)| (number, Box::new(*page))));
-        Some(((ahead.len() - before) * CHUNK_LEN) as u64)
+        let Chunks { places, pages: all } = &mut *ahead;
+        if all.capacity() == 0 {
+            // The system gives memory when it is written to, and takes all of it back.
+            all.reserve_exact(MAX_AHEAD);
+        }
+        for (number, page) in (first..).zip(pages) {
+            let at = *places.entry(number).or_insert(all.len());
+            match all.get_mut(at) {
+                Some(known) => *known = *page,
+                None => all.push(*page),
+            }
+        }
+        Some(ahead.len() - before)
     }
 
     /// Gives all of them away.
-    pub(super) fn take(&self) -> BTreeMap<u64, Box<[u8; CHUNK_LEN]>> {
+    fn take(&self) -> Chunks {
         std::mem::take(&mut self.lock())
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Box<[u8; CHUNK_LEN]>>> {
+    /// Gets the memory back of those that were given away, if there are no others by now.
+    fn give_back(&self, Chunks { mut pages, .. }: Chunks) {
+        pages.clear();
+        let mut ahead = self.lock();
+        if ahead.pages.capacity() == 0 {
+            ahead.pages = pages;
+        }
+    }
+
+    /// Frees the memory, if there are none.
+    pub(super) fn free(&self) {
+        let mut ahead = self.lock();
+        if ahead.pages.is_empty() {
+            ahead.pages = Vec::new();
+        }
+    }
+
+    /// Bytes of all of them, at the end.
+    pub(super) fn len(&self) -> u64 {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Chunks> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -67,7 +120,7 @@ impl OpenFile {
     /// The file is not open for writing. Nothing was taken then.
     pub(crate) fn take(&self, bytes: &[u8], offset: u64, taken: &dyn Fn()) -> Result<(), Errno> {
         if bytes.len() <= MAX_SMALL && offset + bytes.len() as u64 <= self.len() {
-            match self.try_write() {
+            match self.try_lock() {
                 Some(content) => return self.take_now(content, bytes, offset, taken),
                 None if self.take_ahead(bytes, offset) => {
                     taken();
@@ -76,9 +129,10 @@ impl OpenFile {
                 None => {}
             }
         }
-        self.take_now(self.write(), bytes, offset, taken)
+        self.take_now(self.lock(), bytes, offset, taken)
     }
 
+    /// Nobody waits for what was taken before, which may have to wait for the disk.
     fn take_now(
         &self,
         mut content: RwLockWriteGuard<'_, Content>,
@@ -86,15 +140,15 @@ impl OpenFile {
         offset: u64,
         taken: &dyn Fn(),
     ) -> Result<(), Errno> {
-        let Content::Exclusive(editor) = &mut *content else { return Err(Errno::BADF) };
+        if !matches!(*content, Content::Exclusive(_)) {
+            return Err(Errno::BADF);
+        }
         self.len.fetch_max(offset + bytes.len() as u64, Ordering::AcqRel);
         self.see_change();
-        self.owed.store(true, Ordering::Relaxed);
+        // What is taken from now on is newer than these bytes.
+        let ahead = self.take_over();
         taken();
-        self.write_or_keep(editor, bytes, offset);
-        self.owed.store(false, Ordering::Relaxed);
-        self.note(editor);
-        self.keep_told_time();
+        self.write_owed(&mut content, ahead, Some((offset, bytes)));
         Ok(())
     }
 
@@ -108,29 +162,42 @@ impl OpenFile {
 
     /// Puts the chunks that were taken meanwhile where they belong.
     pub(super) fn catch_up(&self, content: &mut Content) {
-        let ahead = self.ahead.take();
-        if ahead.is_empty() {
-            return;
+        if !self.ahead.is_empty() {
+            let ahead = self.take_over();
+            self.write_owed(content, ahead, None);
         }
-        self.account.change((ahead.len() * CHUNK_LEN) as u64, 0);
-        let Content::Exclusive(editor) = content else {
-            // Whoever wrote them had it open for writing, and it stays so as long as it is open.
-            return self.keep_error(Errno::IO);
-        };
-        for (number, page) in ahead {
-            self.write_or_keep(editor, page.as_slice(), number * CHUNK_LEN as u64);
-        }
-        self.note(editor);
-        self.keep_told_time();
     }
 
-    /// Writes whole chunks that were acknowledged.
-    fn write_or_keep(&self, editor: &mut Editor<Arc<File>>, bytes: &[u8], offset: u64) {
-        if let Err(error) = editor.write_at(bytes, offset) {
-            editor.keep(bytes, offset);
-            let errno = self.told(&error);
-            self.keep_error(errno);
+    /// Takes the chunks that were taken meanwhile, to put them where they belong.
+    fn take_over(&self) -> Chunks {
+        self.owed.store(true, Ordering::Relaxed);
+        let ahead = self.ahead.take();
+        self.account.change(ahead.len(), 0);
+        ahead
+    }
+
+    /// Writes the chunks that were taken meanwhile, and then those at an offset: all of them believed to be taken by those who
+    /// wrote them. Once that fails, the rest is kept like what failed.
+    fn write_owed(&self, content: &mut Content, ahead: Chunks, last: Option<(u64, &[u8])>) {
+        let mut pieces = ahead.iter().chain(last);
+        let Content::Exclusive(editor) = content else {
+            // Whoever wrote them has it open for writing, and it stays as it is as long as that.
+            self.owed.store(false, Ordering::Relaxed);
+            return self.keep_error(Errno::IO);
+        };
+        while let Some((offset, bytes)) = pieces.next() {
+            if let Err(error) = editor.write_at(bytes, offset) {
+                editor.keep(bytes, offset);
+                pieces.by_ref().for_each(|(offset, bytes)| editor.keep(bytes, offset));
+                let errno = self.told(&error);
+                self.keep_error(errno);
+            }
         }
+        self.owed.store(false, Ordering::Relaxed);
+        drop(pieces);
+        self.ahead.give_back(ahead);
+        self.note(editor);
+        self.keep_told_time();
     }
 
     /// Gives the file below the time of the change that a program was told, or has set, before it was written there.

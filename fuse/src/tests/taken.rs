@@ -127,7 +127,9 @@ fn a_time_that_is_set_amid_a_write_stays() {
     thread::scope(|scope| {
         let set = || wait(filesystem.set_attributes(node, Some(handle), changes, caller())).unwrap();
         // Unless root sets it, it waits for the write.
-        let amid = || drop(beside(scope, set)(MOMENT));
+        let amid = || {
+            beside(scope, set)(MOMENT);
+        };
         filesystem.write(handle, &chunks(256, 7), 0, false, &amid).unwrap();
     });
     assert_eq!(known(&vault).attributes.modified, time);
