@@ -31,9 +31,11 @@ pub(super) fn hold<S: Strategy>(
 ) {
     let minutes = std::env::var("WAXSEAL_TEST_MINUTES").ok().map(|text| text.parse().expect("a number of minutes"));
     let until = minutes.map(|minutes: u64| Instant::now() + Duration::from_secs(minutes * 60));
+    // A case that fails is shown, and gets a test of its own; no file has to remember it.
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(usual) };
     let mut cases = 0;
     loop {
-        let mut runner = TestRunner::new(ProptestConfig::with_cases(usual));
+        let mut runner = TestRunner::new(config.clone());
         if let Err(error) = runner.run(&strategy, &test) {
             panic!("{property}: {error}");
         }

@@ -1,5 +1,7 @@
 //! Making a container that is written in place from its first byte on (SPEC.md, "Writing a whole container").
 
+use std::io;
+
 use super::Sealer;
 use crate::edit::Editor;
 use crate::error::ContainerError;
@@ -17,8 +19,13 @@ impl Sealer {
     /// writers away, as for [`Editor::open`].
     ///
     /// # Errors
-    /// Writing fails; there are no random bytes. What was written by then is no container.
+    /// The backing is not empty, and stays as it is. Writing fails; there are no random bytes: what was written by then is no
+    /// container.
     pub fn create<B: Backing>(self, backing: B) -> Result<Editor<B>, ContainerError> {
+        if backing.size().map_err(ContainerError::Read)? > 0 {
+            let reason = "a new container is made in an empty file, and this one is not";
+            return Err(ContainerError::Write(io::Error::new(io::ErrorKind::AlreadyExists, reason)));
+        }
         let (root, table, half) = empty(&self.content.keys)?;
         let mut page = [0; CHUNK_LEN];
         page[..HEADER_LEN].copy_from_slice(&self.header);

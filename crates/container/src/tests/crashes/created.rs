@@ -1,14 +1,27 @@
 //! Containers that are written in place from their beginning.
 
+use std::io::ErrorKind;
+
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
 use super::super::editing::Operation;
+use super::super::simulator::RecordingFile;
+use super::super::support::sealer;
 use super::{Start, assert_survives, cut_everywhere, history, recovered, resumed, second_cut};
-use crate::Suite;
+use crate::{ContainerError, Suite};
 
 #[test]
 fn a_container_just_made_is_empty_or_not_there_after_a_cut() {
     assert_survives(Start::Created, &[]);
+}
+
+#[test]
+fn a_container_is_made_in_no_file_that_holds_something() {
+    let file = RecordingFile::new(b"somebody's".to_vec());
+    file.record();
+    let result = sealer(Suite::default()).create(&file);
+    assert!(matches!(result, Err(ContainerError::Write(error)) if error.kind() == ErrorKind::AlreadyExists));
+    assert!(file.recorded().1.is_empty() && file.bytes() == b"somebody's");
 }
 
 #[test]
