@@ -4,6 +4,7 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+mod calls;
 mod commands;
 mod conformance;
 mod faults;

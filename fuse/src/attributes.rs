@@ -40,7 +40,8 @@ pub(crate) struct Below {
 pub(crate) struct Identity {
     pub(crate) device: u64,
     pub(crate) inode: u64,
-    born: (i64, u32),
+    /// Seconds since 1970, and nanoseconds.
+    pub(crate) born: (i64, u32),
 }
 
 /// What tells a changed file from an unchanged one without reading it.

@@ -69,7 +69,7 @@ impl Backing {
             if !passed.insert(at) {
                 return Err(Errno::STALE);
             }
-            let place = nodes.places(at).into_iter().next().ok_or(Errno::STALE)?;
+            let place = nodes.latest_place(at).ok_or(Errno::STALE)?;
             let parent = place.parent;
             path.push((at, place.name));
             at = parent;

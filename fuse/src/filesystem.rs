@@ -7,11 +7,12 @@ mod create;
 mod files;
 mod links;
 mod rename;
+mod resolve;
 mod set_attributes;
 mod writing;
 mod xattrs;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -30,11 +31,10 @@ use crate::attributes::{Attributes, Below};
 use crate::backing::{self, Backing, path_of, status_at};
 use crate::directory::Directories;
 use crate::keys::Keys;
-use crate::names;
-use crate::nodes::{Nodes, Place, ROOT};
+use crate::nodes::{Nodes, ROOT};
 use crate::open_file::OpenFile;
 use crate::open_files::OpenFiles;
-use crate::report::{Reporter, shown};
+use crate::report::Reporter;
 use crate::seen::Seen;
 use crate::unflushed::Unflushed;
 
@@ -256,55 +256,6 @@ impl Filesystem {
         self.backing.root()
     }
 
-    /// What a name stands for: the stored name, and what lies there.
-    ///
-    /// A container goes before anything else that would be shown under the same name.
-    fn resolve(&self, directory: &Arc<OwnedFd>, name: &OsStr) -> Result<(OsString, Below), Errno> {
-        if names::is_temporary(name) {
-            return Err(Errno::NOENT);
-        }
-        if name.len() > names::MAX_NAME_LEN {
-            return Err(Errno::NAMETOOLONG);
-        }
-        let stored = names::of_container(name);
-        match status_at(directory, &stored) {
-            Ok(below) if below.kind == FileType::RegularFile => return Ok((stored, below)),
-            Ok(_) | Err(Errno::NOENT) => {}
-            Err(error) => return Err(error),
-        }
-        let below = status_at(directory, name)?;
-        if below.kind == FileType::RegularFile { Err(Errno::NOENT) } else { Ok((name.to_owned(), below)) }
-    }
-
-    /// Refuses a name that cannot be made: too long, or taken by something that is not shown.
-    fn check_free(&self, directory: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
-        names::check_new(name)?;
-        self.check_stored(directory, &names::of_container(name), name)?;
-        self.check_stored(directory, name, name)
-    }
-
-    /// Refuses a name that is taken below.
-    fn check_stored(&self, directory: &OwnedFd, stored: &OsStr, name: &OsStr) -> Result<(), Errno> {
-        match status_at(directory, stored) {
-            Err(Errno::NOENT) => Ok(()),
-            Err(error) => Err(error),
-            Ok(below) => {
-                if names::shown(stored, below.kind) != Some(name) {
-                    self.explain_taken(Errno::EXIST, stored, name);
-                }
-                Err(Errno::EXIST)
-            }
-        }
-    }
-
-    /// Tells the log why a name cannot be made that programs do not see.
-    fn explain_taken(&self, error: Errno, stored: &OsStr, name: &OsStr) {
-        if error == Errno::EXIST {
-            let text = format!("{}: not made: {} is taken by something that is not shown", shown(name), shown(stored));
-            self.reporter.info(&text);
-        }
-    }
-
     /// Looks at what lies below, once more if a file was closed meanwhile: what it told the disk then may be missing in what
     /// was seen, and it is not there any more to tell it.
     fn steadily<T>(&self, look: impl Fn() -> Result<T, Errno>) -> Result<T, Errno> {
@@ -320,8 +271,7 @@ impl Filesystem {
 
     /// Notes that the kernel is told of a file, and says what.
     fn know(&self, parent: u64, stored: &OsStr, below: &Below) -> Known {
-        let place = Place { parent, name: stored.to_owned() };
-        let (node, generation) = self.nodes.remember(below.identity, place);
+        let (node, generation) = self.nodes.remember(below.identity, parent, stored);
         Known { attributes: self.shown_attributes(node, below), generation }
     }
 

@@ -18,8 +18,11 @@ use crate::adapter::Adapter;
 use crate::filesystem::{Filesystem, Teller};
 use crate::keeper::Keeper;
 
-/// How far the kernel reads ahead, in KiB.
-const READAHEAD_KB: u32 = 1024;
+/// How far the kernel reads ahead for each core, in KiB: one request of the largest size.
+const READAHEAD_KB: usize = 1024;
+
+/// Cores for which it reads ahead at least, and at most.
+const READAHEAD_CORES: (usize, usize) = (2, 4);
 
 /// Why a directory could not be mounted, or not be served to the end.
 #[derive(Debug, Error)]
@@ -108,7 +111,6 @@ pub fn mount(
 }
 
 fn config(directory: &Path, options: &Options) -> Config {
-    let cores = std::thread::available_parallelism().map_or(2, NonZeroUsize::get);
     let mut config = Config::default();
     config.mount_options = vec![
         MountOption::FSName(source_name(directory)),
@@ -122,18 +124,24 @@ fn config(directory: &Path, options: &Options) -> Config {
         config.mount_options.push(MountOption::NoExec);
     }
     config.acl = if options.allow_other { SessionACL::All } else { SessionACL::Owner };
-    config.n_threads = Some(options.threads.map_or((2 * cores).max(4), NonZeroUsize::get));
+    config.n_threads = Some(options.threads.map_or((2 * cores()).max(4), NonZeroUsize::get));
     config.clone_fd = true;
     config
 }
 
-/// Has the kernel read further ahead than its 128 KiB, which it lets root ask for only: with a few large requests under way
-/// several threads decrypt at once.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, NonZeroUsize::get)
+}
+
+/// Has the kernel read further ahead than its 128 KiB, which it lets root ask for only: with as many large requests under way
+/// as there are cores, all of them decrypt at once.
 fn raise_readahead(mountpoint: &Path) {
+    let (least, most) = READAHEAD_CORES;
+    let kilobytes = READAHEAD_KB * cores().clamp(least, most);
     let told = || -> io::Result<()> {
         let device = rustix::fs::stat(mountpoint)?.st_dev;
         let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
-        std::fs::write(format!("/sys/class/bdi/{major}:{minor}/read_ahead_kb"), READAHEAD_KB.to_string())
+        std::fs::write(format!("/sys/class/bdi/{major}:{minor}/read_ahead_kb"), kilobytes.to_string())
     };
     // Where it may not be set, reading is slower and nothing else.
     told().ok();

@@ -1,9 +1,17 @@
 //! What the kernel knows: which number stands for which file below, and by which names it is found there.
 
+mod names;
+mod table;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
+use std::num::NonZeroU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use self::names::NameAt;
+use self::table::Table;
 use crate::attributes::Identity;
 
 /// The number of the mount's root directory (FUSE_ROOT_ID).
@@ -21,117 +29,130 @@ pub(crate) struct Place {
     pub(crate) name: OsString,
 }
 
-/// A file that the kernel knows.
+/// A file that the kernel knows. There may be millions of them, so it is small.
 #[derive(Debug)]
 struct Node {
-    identity: Identity,
+    /// The number that it is shown under, which tells device and inode as well.
+    number: u64,
+    /// The time of its birth.
+    born_seconds: i64,
+    born_nanoseconds: u32,
     /// Tells the kernel that a number stands for another file than before.
-    generation: u64,
+    generation: u32,
     /// How many times the kernel was told of it and has not forgotten.
     lookups: u64,
-    /// Where it was found last, and where before: one name for nearly all files.
-    places: Vec<Place>,
+    /// Where it was found last. Files with several names are few: where they were found before stands beside all nodes.
+    placed: Option<Placed>,
+}
+
+/// Where a file was found last.
+#[derive(Clone, Copy, Debug)]
+struct Placed {
+    parent: NonZeroU64,
+    name: NameAt,
 }
 
 /// The files that the kernel knows. No descriptor is held for them.
 #[derive(Debug)]
 pub(crate) struct Nodes {
-    device: u64,
     inner: Mutex<Inner>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
-    nodes: HashMap<u64, Box<Node>>,
+    root: Identity,
+    table: Table,
+    /// Where files were found before they were found where they are now, the oldest place first.
+    earlier: HashMap<u64, Vec<Place>>,
+    /// The numbers that were given out, by device and inode, and the other way.
     given: HashMap<(u64, u64), u64>,
-    last_given: u64,
+    taken: Vec<(u64, u64)>,
 }
 
 impl Nodes {
-    /// Begins with the root directory.
+    /// Begins with the root directory, which is never forgotten.
     pub(crate) fn new(root: Identity) -> Self {
-        let node = Node { identity: root, generation: 0, lookups: 1, places: Vec::new() };
-        let inner = Inner { nodes: HashMap::from([(ROOT, Box::new(node))]), ..Inner::default() };
-        Self { device: root.device, inner: Mutex::new(inner) }
+        let inner =
+            Inner { root, table: Table::default(), earlier: HashMap::new(), given: HashMap::new(), taken: Vec::new() };
+        Self { inner: Mutex::new(inner) }
     }
 
     /// The number that a file is shown under.
     pub(crate) fn number(&self, identity: Identity) -> u64 {
-        self.lock().number(self.device, identity)
+        self.lock().number(identity)
     }
 
     /// The number that an inode of the root's device is shown under, as far as a listing needs it.
     pub(crate) fn number_of_inode(&self, inode: u64) -> u64 {
-        if self.lock().root().inode == inode { ROOT } else { inode }
+        if self.lock().root.inode == inode { ROOT } else { inode }
     }
 
-    /// Notes that the kernel is told of a file at a place, once more. Returns its number and generation.
-    pub(crate) fn remember(&self, identity: Identity, place: Place) -> (u64, u64) {
+    /// Notes that the kernel is told of a file once more, that it was found in the directory `parent` under a stored name.
+    /// Returns its number and generation.
+    pub(crate) fn remember(&self, identity: Identity, parent: u64, name: &OsStr) -> (u64, u64) {
         let mut inner = self.lock();
-        let number = inner.number(self.device, identity);
+        let number = inner.number(identity);
         if number == ROOT {
             return (ROOT, 0);
         }
-        let node = inner
-            .nodes
-            .entry(number)
-            .or_insert_with(|| Box::new(Node { identity, generation: 0, lookups: 0, places: Vec::with_capacity(1) }));
-        if node.identity != identity {
-            node.identity = identity;
-            node.generation += 1;
-            node.places.clear();
+        match inner.identity(number) {
+            Some(known) if known == identity => {}
+            Some(_) => inner.replace(number, identity),
+            None => inner.table.add(Node::new(number, identity)),
         }
+        inner.place(number, parent, name);
+        let (node, _) = inner.table.get_mut(number).expect("it is there by now");
         node.lookups += 1;
-        if node.places.last() != Some(&place) {
-            node.places.retain(|known| *known != place);
-            node.places.push(place);
-        }
-        (number, node.generation)
+        (number, node.generation.into())
     }
 
     /// Notes that the kernel has forgotten `count` of the times that it was told of a file. Returns whether it does not
     /// know it any more.
     pub(crate) fn forget(&self, number: u64, count: u64) -> bool {
         let mut inner = self.lock();
-        if number == ROOT {
-            return false;
-        }
-        let Some(node) = inner.nodes.get_mut(&number) else { return false };
+        let Some((node, _)) = inner.table.get_mut(number) else { return false };
         node.lookups = node.lookups.saturating_sub(count);
         if node.lookups > 0 {
             return false;
         }
         // A number that was given out stays given: the file may be open still.
-        inner.nodes.remove(&number);
+        inner.table.remove(number);
+        inner.earlier.remove(&number);
         true
     }
 
     /// Which file a number stands for.
     pub(crate) fn identity(&self, number: u64) -> Option<Identity> {
-        self.lock().nodes.get(&number).map(|node| node.identity)
+        self.lock().identity(number)
+    }
+
+    /// Where a file was found last.
+    pub(crate) fn latest_place(&self, number: u64) -> Option<Place> {
+        self.lock().latest_place(number)
     }
 
     /// Where a file was found, the latest place first.
     pub(crate) fn places(&self, number: u64) -> Vec<Place> {
-        self.lock().nodes.get(&number).map(|node| node.places.iter().rev().cloned().collect()).unwrap_or_default()
+        let inner = self.lock();
+        let earlier = inner.earlier.get(&number).into_iter().flat_map(|places| places.iter().rev().cloned());
+        inner.latest_place(number).into_iter().chain(earlier).collect()
     }
 
     /// Notes that a file has another name, if the kernel knows it.
-    pub(crate) fn add_place(&self, identity: Identity, place: Place) {
+    pub(crate) fn add_place(&self, identity: Identity, parent: u64, name: &OsStr) {
         let mut inner = self.lock();
-        let number = inner.number(self.device, identity);
-        if let Some(node) = inner.nodes.get_mut(&number).filter(|node| node.identity == identity) {
-            node.places.retain(|known| *known != place);
-            node.places.push(place);
+        let number = inner.number(identity);
+        if inner.identity(number) == Some(identity) {
+            inner.place(number, parent, name);
         }
     }
 
     /// Notes that a file has lost a name.
     pub(crate) fn remove_place(&self, identity: Identity, parent: u64, name: &OsStr) {
         let mut inner = self.lock();
-        let number = inner.number(self.device, identity);
-        if let Some(node) = inner.nodes.get_mut(&number).filter(|node| node.identity == identity) {
-            node.places.retain(|known| known.parent != parent || known.name != name);
+        let number = inner.number(identity);
+        if inner.identity(number) == Some(identity) {
+            inner.displace(number, parent, name);
         }
     }
 
@@ -140,23 +161,92 @@ impl Nodes {
     }
 }
 
-impl Inner {
-    fn root(&self) -> Identity {
-        self.nodes.get(&ROOT).expect("the root is never forgotten").identity
+impl Node {
+    fn new(number: u64, identity: Identity) -> Self {
+        let (born_seconds, born_nanoseconds) = identity.born;
+        Self { number, born_seconds, born_nanoseconds, generation: 0, lookups: 0, placed: None }
     }
+}
 
-    fn number(&mut self, device: u64, identity: Identity) -> u64 {
-        let root = self.root();
-        if (identity.device, identity.inode) == (root.device, root.inode) {
+impl Inner {
+    fn number(&mut self, identity: Identity) -> u64 {
+        let Identity { device, inode, .. } = identity;
+        if (device, inode) == (self.root.device, self.root.inode) {
             return ROOT;
         }
-        if identity.device == device && identity.inode != ROOT && identity.inode < FIRST_GIVEN {
-            return identity.inode;
+        if device == self.root.device && inode > ROOT && inode < FIRST_GIVEN {
+            return inode;
         }
-        let last = &mut self.last_given;
-        *self.given.entry((identity.device, identity.inode)).or_insert_with(|| {
-            *last += 1;
-            FIRST_GIVEN + *last
+        let taken = &mut self.taken;
+        *self.given.entry((device, inode)).or_insert_with(|| {
+            taken.push((device, inode));
+            FIRST_GIVEN + taken.len() as u64
         })
+    }
+
+    fn identity(&self, number: u64) -> Option<Identity> {
+        if number == ROOT {
+            return Some(self.root);
+        }
+        let node = self.table.get(number)?;
+        let (device, inode) = match number.checked_sub(FIRST_GIVEN + 1) {
+            None => (self.root.device, number),
+            Some(given) => *self.taken.get(usize::try_from(given).ok()?)?,
+        };
+        Some(Identity { device, inode, born: (node.born_seconds, node.born_nanoseconds) })
+    }
+
+    /// A number stands for another file from now on, that was found nowhere yet.
+    fn replace(&mut self, number: u64, identity: Identity) {
+        self.earlier.remove(&number);
+        let Some((node, names)) = self.table.get_mut(number) else { return };
+        let (generation, lookups) = (node.generation.wrapping_add(1), node.lookups);
+        if let Some(Placed { name, .. }) = node.placed {
+            names.remove(name);
+        }
+        *node = Node { generation, lookups, ..Node::new(number, identity) };
+    }
+
+    /// Notes that a file was found at a place: the latest one.
+    fn place(&mut self, number: u64, parent: u64, name: &OsStr) {
+        let Some((node, names)) = self.table.get_mut(number) else { return };
+        let Some(parent) = NonZeroU64::new(parent) else { return };
+        if let Some(known) = node.placed {
+            if known.parent == parent && names.get(known.name) == name {
+                return;
+            }
+            let before = Place { parent: known.parent.get(), name: names.get(known.name).to_owned() };
+            names.remove(known.name);
+            let earlier = self.earlier.entry(number).or_default();
+            earlier.retain(|place| place.parent != parent.get() || place.name != name);
+            earlier.push(before);
+        }
+        node.placed = Some(Placed { parent, name: names.add(name) });
+        self.table.tidy();
+    }
+
+    /// Notes that a file is not at a place any more.
+    fn displace(&mut self, number: u64, parent: u64, name: &OsStr) {
+        let Some((node, names)) = self.table.get_mut(number) else { return };
+        let latest = node.placed.filter(|known| known.parent.get() == parent && names.get(known.name) == name);
+        let earlier = self.earlier.get_mut(&number);
+        if let Some(known) = latest {
+            names.remove(known.name);
+            let before = earlier.and_then(Vec::pop);
+            node.placed = before.and_then(|Place { parent, name }| {
+                Some(Placed { parent: NonZeroU64::new(parent)?, name: names.add(&name) })
+            });
+        } else if let Some(earlier) = earlier {
+            earlier.retain(|place| place.parent != parent || place.name != name);
+        }
+        if self.earlier.get(&number).is_some_and(Vec::is_empty) {
+            self.earlier.remove(&number);
+        }
+        self.table.tidy();
+    }
+
+    fn latest_place(&self, number: u64) -> Option<Place> {
+        let Placed { parent, name } = self.table.get(number)?.placed?;
+        Some(Place { parent: parent.get(), name: self.table.names.get(name).to_owned() })
     }
 }

@@ -2,22 +2,22 @@
 //! descriptors and names it has.
 
 mod attributes;
+mod content;
+mod taking;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Instant, SystemTime};
 
-use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use waxseal_container::{Container, ContainerError, Editor, Unlocked};
-use waxseal_envelope::{lock_exclusive, lock_shared, unlock};
+use waxseal_container::{ContainerError, Editor, Unlocked};
 
 pub(crate) use self::attributes::{AtStake, CLOCK_TICK, mode_at_stake};
-use crate::backing;
-use crate::report::{Reporter, errno};
+pub(crate) use self::content::{Content, open_content};
+use self::taking::Ahead;
+use crate::report::Reporter;
 use crate::unflushed::Unflushed;
 
 /// An open container.
@@ -28,6 +28,10 @@ pub(crate) struct OpenFile {
     /// The name that errors call it.
     name: Mutex<OsString>,
     content: RwLock<Content>,
+    /// What was taken while the content was in use.
+    ahead: Ahead,
+    /// Whether somebody is working on bytes that a program believes to be taken.
+    owed: AtomicBool,
     /// Length of the plaintext in bytes, so that stat(2) waits for nobody.
     len: AtomicU64,
     /// Bytes that are in memory only, and the account of all files together.
@@ -45,27 +49,6 @@ pub(crate) struct Descriptor {
     pub(crate) file: Arc<File>,
     /// Whether it is open for writing.
     pub(crate) writable: bool,
-}
-
-/// The content, in one of two ways.
-#[derive(Debug)]
-pub(crate) enum Content {
-    /// Read only so far: other processes may read it too.
-    Shared(Container<Arc<File>>),
-    /// Written, and locked against everybody else.
-    Exclusive(Editor<Arc<File>>),
-    /// On its way from one to the other; left behind if that failed half way.
-    Lost,
-}
-
-impl Content {
-    fn len(&self) -> u64 {
-        match self {
-            Self::Shared(container) => container.len(),
-            Self::Exclusive(editor) => editor.len(),
-            Self::Lost => 0,
-        }
-    }
 }
 
 /// What there is to know about it besides its content.
@@ -113,6 +96,8 @@ impl OpenFile {
             unflushed: AtomicU64::new(0),
             account: Arc::clone(account),
             content: RwLock::new(content),
+            ahead: Ahead::default(),
+            owed: AtomicBool::new(false),
             facts: Mutex::new(facts),
             unlinked: AtomicBool::new(false),
             reporter: reporter.clone(),
@@ -156,59 +141,6 @@ impl OpenFile {
         found.map_err(|error| self.told(&error))
     }
 
-    /// Makes sure that this process is the file's only writer.
-    ///
-    /// # Errors
-    /// `EROFS` or `EACCES` if the file below cannot be written; `EBUSY` if another process uses it.
-    pub(crate) fn claim(&self) -> Result<(), Errno> {
-        let mut content = self.write();
-        match &*content {
-            Content::Exclusive(_) => return Ok(()),
-            Content::Lost => return Err(Errno::IO),
-            Content::Shared(_) => {}
-        }
-        if !self.descriptor.read().unwrap_or_else(PoisonError::into_inner).writable {
-            self.reopen(&mut content)?;
-        }
-        let file = self.file();
-        if !lock_exclusive(&file).map_err(|error| errno(&error))? {
-            let name = crate::report::shown(&self.name());
-            self.reporter.warning(&format!("{name}: another process uses this container, so it cannot be written"));
-            return Err(Errno::BUSY);
-        }
-        let Content::Shared(container) = std::mem::replace(&mut *content, Content::Lost) else { return Err(Errno::IO) };
-        match Editor::from_container(container) {
-            Ok(editor) => {
-                *content = Content::Exclusive(editor);
-                Ok(())
-            }
-            Err(error) => {
-                // Who reads goes on reading.
-                if let Ok((shared, _)) = open_content(self.unlocked.clone(), &file, false) {
-                    *content = shared;
-                }
-                Err(self.told(&error))
-            }
-        }
-    }
-
-    /// Opens the file below for writing, which was not allowed when it was opened first.
-    fn reopen(&self, content: &mut Content) -> Result<(), Errno> {
-        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let file = rustix::fs::open(backing::path_of(self.file()), flags, Mode::empty())?;
-        let file = Arc::new(File::from(file));
-        if !lock_shared(&file).map_err(|error| errno(&error))? {
-            return Err(Errno::BUSY);
-        }
-        let (reopened, _) = open_content(self.unlocked.clone(), &file, false).map_err(|error| self.told(&error))?;
-        *content = reopened;
-        let descriptor = Descriptor { file, writable: true };
-        let before =
-            std::mem::replace(&mut *self.descriptor.write().unwrap_or_else(PoisonError::into_inner), descriptor);
-        // Others may be using the old description still: its lock must not stand in the way of the new one's.
-        unlock(&before.file).map_err(|error| errno(&error))
-    }
-
     /// Changes the content, as the file's only writer. What programs see as the time of the change is now.
     pub(crate) fn change<T>(
         &self,
@@ -233,7 +165,12 @@ impl OpenFile {
         self.account.change(self.unflushed.swap(unflushed, Ordering::Relaxed), unflushed);
         let mut facts = self.facts();
         let since = facts.unflushed_since.take();
-        facts.unflushed_since = (unflushed > 0).then(|| since.unwrap_or_else(Instant::now));
+        // Whoever takes more now says so after this.
+        let is_behind = unflushed > 0 || !self.ahead.is_empty();
+        facts.unflushed_since = is_behind.then(|| since.unwrap_or_else(Instant::now));
+        if !is_behind {
+            self.ahead.free();
+        }
     }
 
     /// Gives what is in memory to the file below, unless that would have to wait for the disk and `may_wait` is not set.
@@ -323,15 +260,6 @@ impl OpenFile {
         self.facts().error.take().map_or(Ok(()), Err)
     }
 
-    /// The content, for whoever does not want to wait; `None` while it is in use.
-    fn try_write(&self) -> Option<RwLockWriteGuard<'_, Content>> {
-        match self.content.try_write() {
-            Ok(content) => Some(content),
-            Err(TryLockError::Poisoned(poisoned)) => Some(self.heal(poisoned.into_inner())),
-            Err(TryLockError::WouldBlock) => None,
-        }
-    }
-
     /// Whether nothing is left to do before it can be closed; `None` while it is in use.
     pub(crate) fn is_finished(&self) -> Option<bool> {
         let content = self.try_write()?;
@@ -346,32 +274,6 @@ impl OpenFile {
         self.reporter.container(&self.name(), error)
     }
 
-    /// The content, beside other readers.
-    fn read(&self) -> RwLockReadGuard<'_, Content> {
-        match self.content.read() {
-            Ok(content) => content,
-            Err(poisoned) => {
-                drop(poisoned);
-                drop(self.write());
-                self.content.read().unwrap_or_else(PoisonError::into_inner)
-            }
-        }
-    }
-
-    /// The content, alone.
-    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Content> {
-        self.content.write().unwrap_or_else(|poisoned| self.heal(poisoned.into_inner()))
-    }
-
-    /// After a panic in the middle of a change: the content is taken from the disk again.
-    fn heal<'a>(&self, mut content: RwLockWriteGuard<'a, Content>) -> RwLockWriteGuard<'a, Content> {
-        if let Content::Exclusive(editor) = &mut *content {
-            editor.distrust();
-        }
-        self.content.clear_poison();
-        content
-    }
-
     fn facts(&self) -> MutexGuard<'_, Facts> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -380,36 +282,6 @@ impl OpenFile {
 impl Drop for OpenFile {
     fn drop(&mut self) {
         // What is left in memory belongs to a file that has no name any more.
-        self.account.change(*self.unflushed.get_mut(), 0);
-    }
-}
-
-/// Opens a container's content: shared if it is in order, exclusively if it has to be repaired or is to be written.
-///
-/// Returns whether it had been interrupted.
-///
-/// # Errors
-/// It is damaged; it was interrupted and may not be repaired here because another process uses it (`EBUSY` as an error of
-/// writing).
-pub(crate) fn open_content(
-    unlocked: Unlocked,
-    file: &Arc<File>,
-    may_repair: bool,
-) -> Result<(Content, bool), ContainerError> {
-    use waxseal_container::Interrupted;
-    let refused = Container::open(unlocked.clone(), Arc::clone(file), Interrupted::Refuse);
-    match refused {
-        Ok(container) => Ok((Content::Shared(container), false)),
-        Err(ContainerError::Interrupted) if may_repair => {
-            if !lock_exclusive(file).map_err(ContainerError::Write)? {
-                return Err(ContainerError::Write(io::Error::from(Errno::BUSY)));
-            }
-            Editor::open(unlocked, Arc::clone(file)).map(|editor| (Content::Exclusive(editor), true))
-        }
-        Err(ContainerError::Interrupted) => {
-            let container = Container::open(unlocked, Arc::clone(file), Interrupted::Recover)?;
-            Ok((Content::Shared(container), true))
-        }
-        Err(error) => Err(error),
+        self.account.change(*self.unflushed.get_mut() + self.ahead.len(), 0);
     }
 }

@@ -7,5 +7,6 @@ mod names;
 mod outside;
 mod prepared;
 mod support;
+mod taken;
 mod tampering;
 mod times;

@@ -118,3 +118,37 @@ fn errors_below_are_told_and_lose_nothing_that_was_acknowledged() {
     mounted.unmount();
     containers_hold(&world, &[("file".into(), whole)]);
 }
+
+#[test]
+fn what_was_acknowledged_before_it_was_encrypted_is_kept_and_its_error_is_told() {
+    const LONG: usize = 1 << 20;
+    let Some(world) = mountable() else { return };
+    let Some(failing) = Failing::new(&world) else { return };
+    let mounted = Mounted::new(&world, &[]);
+    let file = File::options().read(true).write(true).create(true).truncate(true).open(mounted.path("file")).unwrap();
+    failing.fails("write error 1");
+    let mut expected = Vec::new();
+    for number in 0.. {
+        let piece = noise(LONG, number);
+        match file.write_all_at(&piece, expected.len() as u64) {
+            Ok(()) => expected.extend(piece),
+            Err(_) => break,
+        }
+        // Nothing goes down, and memory is bounded: sooner or later a write says so.
+        assert!(expected.len() <= 64 * LONG, "all of it is kept in memory");
+    }
+    assert!(expected.len() >= LONG, "nothing was acknowledged");
+    assert!(file.sync_all().is_err(), "nobody was told");
+    // A write that was refused may have changed what lies in its range.
+    let holds_what_was_acknowledged =
+        |found: &[u8]| found.starts_with(&expected) && found.len() <= expected.len() + LONG;
+    assert!(holds_what_was_acknowledged(&fs::read(mounted.path("file")).unwrap()), "while it fails");
+    failing.works();
+    file.sync_all().or_else(|_| file.sync_all()).unwrap();
+    drop(file);
+    mounted.kill();
+    detach(&world.path(super::support::CLEAR));
+    let mounted = Mounted::new(&world, &[]);
+    assert!(holds_what_was_acknowledged(&fs::read(mounted.path("file")).unwrap()), "after a kill");
+    mounted.unmount();
+}

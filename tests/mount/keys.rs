@@ -160,3 +160,24 @@ fn the_log_says_at_the_end_how_often_the_key_service_was_asked() {
     let log = fs::read_to_string(world.path("log")).unwrap();
     assert!(log.contains("data keys: 2 decrypted by the key service"), "{log}");
 }
+
+#[test]
+fn a_disabled_key_opens_nothing_once_the_ttl_has_passed_until_it_is_enabled_again() {
+    let Some(world) = mountable() else { return };
+    let mounted = Mounted::new(&world, &["--key-ttl", "1s"]);
+    fs::write(mounted.path("f"), "content").unwrap();
+    let arn = key_of(&world, "vault/f.wax");
+    let id = arn.rsplit('/').next().unwrap();
+    world.run(["kms", "disable-key", "--key-id", id]).succeeds();
+    const ACCESS: i32 = 13;
+    let refused = |attempt: std::io::Result<()>| attempt.is_err_and(|error| error.raw_os_error() == Some(ACCESS));
+    eventually("the file does not open", || refused(fs::read(mounted.path("f")).map(drop)));
+    eventually("no file is made", || refused(fs::write(mounted.path("g"), "x")));
+    // It is listed with its size and can be renamed.
+    fs::rename(mounted.path("f"), mounted.path("moved")).unwrap();
+    assert_eq!(fs::metadata(mounted.path("moved")).unwrap().len(), 7);
+    world.run(["kms", "enable-key", "--key-id", id]).succeeds();
+    assert_eq!(fs::read(mounted.path("moved")).unwrap(), b"content");
+    fs::write(mounted.path("h"), "x").unwrap();
+    mounted.unmount();
+}

@@ -25,6 +25,12 @@ pub trait ReadAt: Sync {
     /// # Errors
     /// Whatever the storage reports.
     fn size(&self) -> io::Result<u64>;
+
+    /// Begins to read so many bytes at `offset` into the system's memory, and nothing around them. It is a hint, for reads
+    /// that follow soon. Unless it is implemented, nothing happens.
+    fn will_read(&self, offset: u64, length: u64) {
+        let _ = (offset, length);
+    }
 }
 
 /// Something that can be written at any offset, from several threads at once.
@@ -51,12 +57,6 @@ pub trait Backing: ReadAt + WriteAt {
     /// Whatever the storage reports.
     fn zero(&self, offset: u64, length: u64) -> io::Result<()>;
 
-    /// Begins to read so many bytes at `offset` into the system's memory, and nothing around them. It is a hint, for reads
-    /// that follow soon. Unless it is implemented, nothing happens.
-    fn will_read(&self, offset: u64, length: u64) {
-        let _ = (offset, length);
-    }
-
     /// Begins to write out what was written between `offset` and `end`, and waits for nothing. It is a hint: what follows
     /// may be done beside it, and the next wait is shorter. Unless it is implemented, nothing happens.
     fn start_writing_out(&self, offset: u64, end: u64) {
@@ -82,10 +82,6 @@ impl Backing for File {
             Err(Errno::OPNOTSUPP) => write_zeros_at(self, offset, length),
             result => result.map_err(io::Error::from),
         }
-    }
-
-    fn will_read(&self, offset: u64, length: u64) {
-        fadvise(self, offset, NonZeroU64::new(length), Advice::WillNeed).unwrap_or_default();
     }
 
     fn start_writing_out(&self, offset: u64, end: u64) {
@@ -126,6 +122,10 @@ impl ReadAt for File {
     fn size(&self) -> io::Result<u64> {
         self.metadata().map(|metadata| metadata.len())
     }
+
+    fn will_read(&self, offset: u64, length: u64) {
+        fadvise(self, offset, NonZeroU64::new(length), Advice::WillNeed).unwrap_or_default();
+    }
 }
 
 impl WriteAt for File {
@@ -149,6 +149,10 @@ macro_rules! storage_behind {
             fn size(&self) -> io::Result<u64> {
                 (**self).size()
             }
+
+            fn will_read(&self, offset: u64, length: u64) {
+                (**self).will_read(offset, length);
+            }
         }
 
         impl<T: WriteAt $(+ $bound)? + ?Sized> WriteAt for $pointer {
@@ -164,10 +168,6 @@ macro_rules! storage_behind {
         impl<T: Backing $(+ $bound)? + ?Sized> Backing for $pointer {
             fn zero(&self, offset: u64, length: u64) -> io::Result<()> {
                 (**self).zero(offset, length)
-            }
-
-            fn will_read(&self, offset: u64, length: u64) {
-                (**self).will_read(offset, length);
             }
 
             fn start_writing_out(&self, offset: u64, end: u64) {

@@ -96,7 +96,19 @@ impl Cipher {
 
     /// Encrypts a chunk in place and returns its tag.
     pub(crate) fn seal_chunk(&self, nonce: &[u8; NONCE_LEN], number: u64, data: &mut [u8]) -> [u8; TAG_LEN] {
-        self.seal(&extended_nonce(nonce, number), &number.to_le_bytes(), data)
+        self.seal(&extended_nonce(nonce, number), &number.to_le_bytes(), data.into())
+    }
+
+    /// Encrypts a chunk from where it is to where it goes, which is as long, and returns its tag.
+    pub(crate) fn seal_chunk_to(
+        &self,
+        nonce: &[u8; NONCE_LEN],
+        number: u64,
+        plaintext: &[u8],
+        sealed: &mut [u8],
+    ) -> [u8; TAG_LEN] {
+        let buffer = InOutBuf::new(plaintext, sealed).expect("a chunk is as long as its place");
+        self.seal(&extended_nonce(nonce, number), &number.to_le_bytes(), buffer)
     }
 
     /// Decrypts a chunk in place; where it fails, `data` is as it was.
@@ -112,7 +124,7 @@ impl Cipher {
 
     /// Encrypts a table in place and returns its tag; suite 1 uses the first 12 bytes of the nonce.
     pub(crate) fn seal_table(&self, nonce: &[u8; TABLE_NONCE_LEN], group: u64, data: &mut [u8]) -> [u8; TAG_LEN] {
-        self.seal(nonce, &group.to_le_bytes(), data)
+        self.seal(nonce, &group.to_le_bytes(), data.into())
     }
 
     /// Decrypts a table in place; where it fails, `data` is as it was.
@@ -128,7 +140,7 @@ impl Cipher {
 
     /// Encrypts the value of an extended attribute in place and returns its tag; the nonce is as a table's.
     pub(crate) fn seal_attribute(&self, nonce: &[u8; TABLE_NONCE_LEN], name: &[u8], data: &mut [u8]) -> [u8; TAG_LEN] {
-        self.seal(nonce, name, data)
+        self.seal(nonce, name, data.into())
     }
 
     /// Decrypts the value of an extended attribute in place; where it fails, `data` is as it was.
@@ -150,9 +162,8 @@ impl Cipher {
         }
     }
 
-    fn seal(&self, nonce: &[u8; TABLE_NONCE_LEN], associated: &[u8], data: &mut [u8]) -> [u8; TAG_LEN] {
+    fn seal(&self, nonce: &[u8; TABLE_NONCE_LEN], associated: &[u8], buffer: InOutBuf<'_, '_, u8>) -> [u8; TAG_LEN] {
         const WITHIN_LIMITS: &str = "pages and attributes are far below the length limits of both suites";
-        let buffer = InOutBuf::from(data);
         match self {
             Self::Aes256GcmSiv(cipher) => {
                 cipher.encrypt_inout_detached(short_nonce(nonce).into(), associated, buffer).expect(WITHIN_LIMITS).0
@@ -217,6 +228,9 @@ mod tests {
             let mut data = *b"four score and seven years";
             let tag = cipher.seal_chunk(&[1; 12], 5, &mut data);
             let sealed = data;
+            let mut elsewhere = [0; 26];
+            assert_eq!(cipher.seal_chunk_to(&[1; 12], 5, b"four score and seven years", &mut elsewhere), tag);
+            assert_eq!(elsewhere, sealed);
             assert_eq!(cipher.open_chunk(&[1; 12], 6, &mut data, &tag), Err(Unauthentic));
             assert_eq!(cipher.open_chunk(&[2; 12], 5, &mut data, &tag), Err(Unauthentic));
             assert_eq!(data, sealed);

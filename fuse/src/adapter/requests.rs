@@ -1,6 +1,6 @@
 //! The requests, one by one.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
@@ -227,9 +227,16 @@ impl fuser::Filesystem for Adapter {
         reply: ReplyWrite,
     ) {
         let kills = write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID);
-        match self.call(|filesystem| filesystem.write(handle.0, data, offset, kills)) {
-            Ok(()) => reply.written(u32::try_from(data.len()).unwrap_or(u32::MAX)),
-            Err(error) => reply.error(error),
+        let reply = Cell::new(Some(reply));
+        let taken = || {
+            if let Some(reply) = reply.take() {
+                reply.written(u32::try_from(data.len()).unwrap_or(u32::MAX));
+            }
+        };
+        match self.call(|filesystem| filesystem.write(handle.0, data, offset, kills, &taken)) {
+            Ok(()) => taken(),
+            // After the answer it is the file's to tell.
+            Err(error) => reply.take().into_iter().for_each(|reply| reply.error(error)),
         }
     }
 

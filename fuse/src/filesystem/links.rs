@@ -11,7 +11,6 @@ use crate::attributes::Below;
 use crate::backing::{pin_at, status_at};
 use crate::directory::has_only_hidden;
 use crate::names;
-use crate::nodes::Place;
 use crate::report::shown;
 
 impl Filesystem {
@@ -101,7 +100,7 @@ impl Filesystem {
         (new_parent, new): (u64, &OsStr),
     ) {
         self.nodes.remove_place(below.identity, old_parent, old);
-        self.nodes.add_place(below.identity, Place { parent: new_parent, name: new.to_owned() });
+        self.nodes.add_place(below.identity, new_parent, new);
         if let Some(file) = self.open.get(self.nodes.number(below.identity)) {
             file.rename(new);
         }

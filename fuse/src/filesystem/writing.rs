@@ -18,11 +18,28 @@ const COPY_LEN: usize = 1 << 20;
 impl Filesystem {
     /// Writes at an offset.
     ///
-    /// `kills_set_ids` says that the writer may not set the set-id bits, so that the file loses them.
-    pub(crate) fn write(&self, handle: u64, bytes: &[u8], offset: u64, kills_set_ids: bool) -> Result<(), Errno> {
+    /// `kills_set_ids` says that the writer may not set the set-id bits, so that the file loses them. `taken` may be called
+    /// once, before the bytes have been worked on: whoever wrote them can go on, and an error that comes later is kept.
+    pub(crate) fn write(
+        &self,
+        handle: u64,
+        bytes: &[u8],
+        offset: u64,
+        kills_set_ids: bool,
+        taken: &dyn Fn(),
+    ) -> Result<(), Errno> {
         let handle = self.writer(handle)?;
         let file = &handle.file;
-        self.put(file, bytes, offset)?;
+        check_reach(file, offset.saturating_add(bytes.len() as u64))?;
+        let has_room = self.unflushed.has_room(bytes.len() as u64, || self.space_left());
+        let may_take = !handle.access.sync && self.unflushed.total() <= MAX_UNFLUSHED && file.may_take(bytes, offset);
+        if has_room && may_take {
+            if kills_set_ids {
+                file.clear_set_ids();
+            }
+            return file.take(bytes, offset, taken);
+        }
+        self.put(file, bytes, offset, has_room)?;
         if kills_set_ids {
             file.clear_set_ids();
         }
@@ -87,7 +104,9 @@ impl Filesystem {
         let length = usize::try_from(length).unwrap_or(COPY_LEN).min(COPY_LEN);
         let mut buffer = vec![0; length];
         let read = from.file.read_at(&mut buffer, from_offset)?;
-        self.put(&to.file, &buffer[..read], to_offset)?;
+        check_reach(&to.file, to_offset.saturating_add(read as u64))?;
+        let has_room = self.unflushed.has_room(read as u64, || self.space_left());
+        self.put(&to.file, &buffer[..read], to_offset, has_room)?;
         if self.unflushed.total() > MAX_UNFLUSHED {
             to.file.flush(true)?;
         }
@@ -96,9 +115,8 @@ impl Filesystem {
 
     /// Takes bytes. Where there is little room below they go there before they are acknowledged, so that whoever writes
     /// learns of a full disk.
-    fn put(&self, file: &OpenFile, bytes: &[u8], offset: u64) -> Result<(), Errno> {
-        check_reach(file, offset.saturating_add(bytes.len() as u64))?;
-        if self.unflushed.has_room(bytes.len() as u64, || self.space_left()) {
+    fn put(&self, file: &OpenFile, bytes: &[u8], offset: u64, has_room: bool) -> Result<(), Errno> {
+        if has_room {
             return file.change(|editor| editor.write_at(bytes, offset));
         }
         file.change(|editor| {

@@ -83,9 +83,9 @@ fn a_length_that_is_refused_below_leaves_the_file_as_it_is() {
 fn a_write_that_is_refused_below_leaves_what_was_synced() {
     let vault = Vault::new();
     let handle = vault.create("f").unwrap();
-    vault.filesystem.write(handle, b"content", 0, false).unwrap();
+    vault.filesystem.write(handle, b"content", 0, false, &|| ()).unwrap();
     vault.filesystem.sync(handle).unwrap();
-    let far = vault.filesystem.write(handle, b"x", 1 << 60, false).and_then(|()| vault.filesystem.sync(handle));
+    let far = vault.filesystem.write(handle, b"x", 1 << 60, false, &|| ()).and_then(|()| vault.filesystem.sync(handle));
     vault.filesystem.release(handle);
     vault.filesystem.finish().ok();
     let length = far.map_or(7, |()| 1 << 20);

@@ -89,7 +89,10 @@ fn after_a_kill_every_chunk_is_old_or_new_and_what_was_synced_is_there() {
                     let byte = u8::try_from(1 + step).unwrap();
                     content.resize(content.len().max(offset + length), 0);
                     content[offset..offset + length].fill(byte);
-                    vault.filesystem.write(handle, &content[offset..offset + length], offset as u64, false).unwrap();
+                    vault
+                        .filesystem
+                        .write(handle, &content[offset..offset + length], offset as u64, false, &|| ())
+                        .unwrap();
                 }
                 6 => {
                     let length = usize::try_from(numbers.below(90_000)).unwrap();
@@ -113,7 +116,7 @@ fn after_a_kill_every_chunk_is_old_or_new_and_what_was_synced_is_there() {
                 history.allows(&found);
                 // The next daemon goes on with it, and leaves it in order.
                 let handle = next.open("f", OFlags::RDWR).unwrap().handle;
-                next.filesystem.write(handle, b"onward", 0, false).unwrap();
+                next.filesystem.write(handle, b"onward", 0, false, &|| ()).unwrap();
                 next.filesystem.release(handle);
                 next.filesystem.finish().unwrap();
                 let expected = [b"onward", found.get(6..).unwrap_or_default()].concat();
@@ -133,7 +136,7 @@ fn a_new_file_is_a_whole_container_from_its_first_moment() {
     let left = tempfile::TempDir::new().unwrap();
     copy(&vault.below, left.path());
     assert_eq!(vault.elsewhere(left.path()).get("f").unwrap(), b"");
-    vault.filesystem.write(handle, &[3; 9000], 0, false).unwrap();
+    vault.filesystem.write(handle, &[3; 9000], 0, false, &|| ()).unwrap();
     vault.filesystem.flush(handle).unwrap();
     copy(&vault.below, left.path());
     assert_eq!(vault.elsewhere(left.path()).get("f").unwrap(), [3; 9000], "closing gave it to the file below");

@@ -125,9 +125,9 @@ fn exchanges_and_careful_renames_do_what_they_say() {
 fn a_file_without_a_name_lives_as_long_as_somebody_has_it_open() {
     let vault = Vault::new();
     let handle = vault.create("f").unwrap();
-    vault.filesystem.write(handle, b"before", 0, false).unwrap();
+    vault.filesystem.write(handle, b"before", 0, false, &|| ()).unwrap();
     vault.filesystem.unlink(ROOT, name("f")).unwrap();
-    vault.filesystem.write(handle, b"after!", 0, false).unwrap();
+    vault.filesystem.write(handle, b"after!", 0, false, &|| ()).unwrap();
     assert_eq!(vault.content(handle).unwrap(), b"after!");
     assert_eq!(vault.filesystem.sync(handle), Ok(()));
     assert_eq!(vault.filesystem.open.len(), 1);
@@ -144,7 +144,7 @@ fn hard_links_are_one_file() {
     let known = vault.filesystem.link(node, ROOT, name("b")).unwrap();
     assert_eq!((known.attributes.node, known.attributes.links), (node, 2));
     let (one, other) = (vault.open("a", OFlags::RDWR).unwrap(), vault.open("b", OFlags::RDWR).unwrap());
-    vault.filesystem.write(one.handle, b"two", 0, false).unwrap();
+    vault.filesystem.write(one.handle, b"two", 0, false, &|| ()).unwrap();
     assert_eq!(vault.content(other.handle).unwrap(), b"two");
     vault.filesystem.unlink(ROOT, name("a")).unwrap();
     assert_eq!(vault.filesystem.attributes(node).unwrap().links, 1);

@@ -82,7 +82,7 @@ fn two_mounts_of_one_directory_share_files_and_never_both_write_one() {
     one.filesystem.release(reader.handle);
     let writer = one.open("f", OFlags::RDWR).unwrap();
     assert_eq!(other.open("f", OFlags::RDONLY).map(|_| ()), Err(Errno::BUSY));
-    one.filesystem.write(writer.handle, b"FIRST", 0, false).unwrap();
+    one.filesystem.write(writer.handle, b"FIRST", 0, false, &|| ()).unwrap();
     one.filesystem.release(writer.handle);
     one.filesystem.finish().unwrap();
     one.filesystem.settle_closed(0);

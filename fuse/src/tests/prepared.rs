@@ -30,7 +30,7 @@ fn a_prepared_container_can_be_written_and_not_read() {
         let handle = vault.open("p", OFlags::WRONLY).unwrap().handle;
         assert_eq!(vault.size("p"), 0);
         let content = vec![5; 300_000];
-        vault.filesystem.write(handle, &content, 0, false).unwrap();
+        vault.filesystem.write(handle, &content, 0, false, &|| ()).unwrap();
         vault.filesystem.flush(handle).unwrap();
         vault.filesystem.release(handle);
         assert!(vault.get("p").unwrap() == content, "{left}");

@@ -92,7 +92,7 @@ impl Vault {
     /// Makes a file with this content, and closes it.
     pub(super) fn put(&self, name: &str, content: &[u8]) {
         let handle = self.create(name).unwrap();
-        self.filesystem.write(handle, content, 0, false).unwrap();
+        self.filesystem.write(handle, content, 0, false, &|| ()).unwrap();
         self.filesystem.flush(handle).unwrap();
         self.filesystem.release(handle);
     }

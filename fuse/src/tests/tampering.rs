@@ -107,7 +107,7 @@ fn bytes_that_change_under_an_open_file_are_seen() {
     file.write_all_at(&[1], 5000).unwrap();
     let mut page = [0; 4096];
     assert_eq!(fresh.filesystem.read(handle, &mut page, 0), Err(Errno::IO));
-    assert_eq!(fresh.filesystem.write(handle, b"part of a page", 10, false), Err(Errno::IO));
+    assert_eq!(fresh.filesystem.write(handle, b"part of a page", 10, false, &|| ()), Err(Errno::IO));
     assert_eq!(fresh.filesystem.read(handle, &mut page, 4096), Ok(4096));
 }
 

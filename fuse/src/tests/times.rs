@@ -15,7 +15,7 @@ fn modified_below(vault: &Vault) -> SystemTime {
 fn a_file_keeps_the_time_of_its_last_change_through_flushing_and_settling() {
     let vault = Vault::new();
     let handle = vault.create("f").unwrap();
-    vault.filesystem.write(handle, &[1; 10_000], 0, false).unwrap();
+    vault.filesystem.write(handle, &[1; 10_000], 0, false, &|| ()).unwrap();
     let node = vault.node("f").unwrap();
     let shown = vault.filesystem.attributes(node).unwrap().modified;
     vault.filesystem.flush(handle).unwrap();
@@ -33,7 +33,7 @@ fn a_file_keeps_the_time_of_its_last_change_through_flushing_and_settling() {
 fn a_time_that_a_program_sets_stays_though_what_it_wrote_is_flushed_later() {
     let vault = Vault::new();
     let handle = vault.create("f").unwrap();
-    vault.filesystem.write(handle, b"content", 0, false).unwrap();
+    vault.filesystem.write(handle, b"content", 0, false, &|| ()).unwrap();
     let node = vault.node("f").unwrap();
     let then = UNIX_EPOCH + Duration::new(1_000_000_000, 123_456_789);
     let changes = Changes { modified: Some(then), ..Changes::default() };
@@ -48,7 +48,7 @@ fn a_time_that_a_program_sets_stays_though_what_it_wrote_is_flushed_later() {
 fn the_time_of_the_last_change_of_attributes_does_not_move_by_itself() {
     let vault = Vault::new();
     let handle = vault.create("f").unwrap();
-    vault.filesystem.write(handle, b"content", 0, false).unwrap();
+    vault.filesystem.write(handle, b"content", 0, false, &|| ()).unwrap();
     let node = vault.node("f").unwrap();
     let changed = || vault.filesystem.attributes(node).unwrap().changed;
     let before = changed();
@@ -68,7 +68,7 @@ fn the_time_of_the_last_change_of_attributes_does_not_move_by_itself() {
 fn a_repair_changes_no_time() {
     let vault = Vault::new();
     let handle = vault.create("f").unwrap();
-    vault.filesystem.write(handle, b"content", 0, false).unwrap();
+    vault.filesystem.write(handle, b"content", 0, false, &|| ()).unwrap();
     vault.filesystem.sync(handle).unwrap();
     let then = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     // A copy, since this one is locked; it is what a kill would leave.
@@ -104,7 +104,7 @@ fn writing_and_cutting_change_the_time_and_reading_does_not() {
     assert_eq!(vault.get("f").unwrap(), b"content");
     assert_eq!(modified(), before);
     let handle = vault.open("f", OFlags::RDWR).unwrap().handle;
-    vault.filesystem.write(handle, b"C", 0, false).unwrap();
+    vault.filesystem.write(handle, b"C", 0, false, &|| ()).unwrap();
     let written = modified();
     assert!(written > before);
     let changes = Changes { size: Some(3), ..Changes::default() };

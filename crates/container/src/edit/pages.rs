@@ -70,6 +70,15 @@ impl<B: Backing> Editor<B> {
         self.write_to_memory(&rest[through..], offset + through as u64)
     }
 
+    /// Takes whole chunks into memory and flushes nothing, so that it cannot fail: for bytes that must not get lost although
+    /// [`Editor::write_at`] failed. `offset` is that of a chunk, below the largest length; what is left of `bytes` after the
+    /// last whole chunk is not taken.
+    pub fn keep(&mut self, bytes: &[u8], offset: u64) {
+        let (pages, _) = bytes.as_chunks::<CHUNK_LEN>();
+        self.dirty.extend((chunk_of(offset).0..).zip(pages).map(|(number, page)| (number, Box::new(*page))));
+        self.len = self.len.max(offset + (pages.len() * CHUNK_LEN) as u64);
+    }
+
     /// Writes whole groups from the caller's bytes straight to the backing, together with all chunks in memory, if there are
     /// any and nothing has to be waited for. Returns how many bytes that was; `offset` is that of a chunk.
     fn write_through(&mut self, bytes: &[u8], offset: u64) -> Result<usize, ContainerError> {

@@ -80,8 +80,8 @@ pub(super) fn seal_runs(keys: &ContentKeys, runs: &[Run], plaintext: &[&ChunkByt
         .collect();
     let seal = |(run, bytes, entries): &mut (&Run, &mut [u8], &mut [Entry])| {
         for (((index, number, _), data), entry) in run.each().zip(bytes.chunks_mut(CHUNK_LEN)).zip(&mut **entries) {
-            data.copy_from_slice(&plaintext[number][..data.len()]);
-            let tag = keys.chunk.seal_chunk(&nonces[number], run.group.chunk_number(index), data);
+            let plaintext = &plaintext[number][..data.len()];
+            let tag = keys.chunk.seal_chunk_to(&nonces[number], run.group.chunk_number(index), plaintext, data);
             *entry = Entry { nonce: nonces[number], tag };
         }
     };

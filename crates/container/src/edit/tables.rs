@@ -53,7 +53,11 @@ impl<B: Backing> Editor<B> {
     /// would take one read after it for the beginning of many, and read data that is to be overwritten.
     pub(super) fn will_read_tables(&self, numbers: &[u64]) {
         let container = &self.container;
-        for (group, _) in by_group(numbers).filter(|(group, _)| container.tables.get(*group).is_none()) {
+        let is_there = |group: GroupIndex| group.plaintext_start() < container.len;
+        for (group, _) in by_group(numbers).take_while(|(group, _)| is_there(*group)) {
+            if container.tables.get(group).is_some() {
+                continue;
+            }
             container.backing.will_read(group.table_offset(), group.table_len() as u64);
         }
     }

@@ -27,6 +27,7 @@ impl<B: ReadAt> Container<B> {
     }
 
     fn read_groups(&self, mut buffer: &mut [u8], mut offset: u64) -> Result<(), ContainerError> {
+        self.will_read_groups(offset, buffer.len() as u64);
         while !buffer.is_empty() {
             let group = GroupIndex::of_plaintext(offset);
             let group_end = group.plaintext_start() + group.capacity() as u64;
@@ -36,6 +37,18 @@ impl<B: ReadAt> Container<B> {
             (buffer, offset) = (rest, offset + in_group as u64);
         }
         Ok(())
+    }
+
+    /// Has the system begin with all of a read of several groups, if it seems to be the first one: asked for group by group,
+    /// by several threads, a disk would be kept waiting between them.
+    fn will_read_groups(&self, offset: u64, length: u64) {
+        let (first, last) =
+            (GroupIndex::of_plaintext(offset), GroupIndex::of_plaintext(offset + length.saturating_sub(1)));
+        if first < last && self.tables.get(last).is_none() {
+            let (start, end) =
+                (first.table_offset(), last.chunk_offset(0) + (offset + length - last.plaintext_start()));
+            self.backing.will_read(start, end - start);
+        }
     }
 
     /// Reads a part of a group.

@@ -1,0 +1,218 @@
+//! Taking what programs write: they need not wait until it is encrypted, and not for whoever uses the content at the moment.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLockWriteGuard};
+use std::time::{Instant, SystemTime};
+
+use rustix::io::Errno;
+use waxseal_container::CHUNK_LEN;
+
+use super::{Content, OpenFile};
+
+/// Bytes in memory from which on nobody is told early that his were taken: the file below does not take them, or not as
+/// fast.
+const MAX_EARLY: u64 = 16 << 20;
+
+/// Chunks that are taken while the content is in use. There may be twice as many for a moment: those that are put where they
+/// belong, and those that come meanwhile.
+const MAX_AHEAD: usize = 2048;
+
+/// Bytes of one write up to which it does not wait for the content.
+const MAX_SMALL: usize = 64 << 10;
+
+/// Chunks that were taken while the content was in use: they are newer than it. Whoever uses it next puts them there first.
+#[derive(Debug, Default)]
+pub(super) struct Ahead(Mutex<Chunks>);
+
+/// Chunks in one piece of memory, which comes and goes as a whole.
+#[derive(Debug, Default)]
+struct Chunks {
+    /// Where each of them stands, by its number in the file.
+    places: BTreeMap<u64, usize>,
+    pages: Vec<[u8; CHUNK_LEN]>,
+}
+
+impl Chunks {
+    /// Each chunk, with its offset in the file.
+    fn iter(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.places.iter().map(|(number, at)| (number * CHUNK_LEN as u64, self.pages[*at].as_slice()))
+    }
+
+    /// Bytes of all chunks.
+    fn len(&self) -> u64 {
+        (self.pages.len() * CHUNK_LEN) as u64
+    }
+}
+
+impl Ahead {
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().pages.is_empty()
+    }
+
+    /// Takes whole chunks, if there is room, and returns how many bytes more there are now.
+    fn add(&self, first: u64, pages: &[[u8; CHUNK_LEN]]) -> Option<u64> {
+        let mut ahead = self.lock();
+        let before = ahead.len();
+        if ahead.pages.len() + pages.len() > MAX_AHEAD {
+            return None;
+        }
+        let Chunks { places, pages: all } = &mut *ahead;
+        if all.capacity() == 0 {
+            // The system gives memory when it is written to, and takes all of it back.
+            all.reserve_exact(MAX_AHEAD);
+        }
+        for (number, page) in (first..).zip(pages) {
+            let at = *places.entry(number).or_insert(all.len());
+            match all.get_mut(at) {
+                Some(known) => *known = *page,
+                None => all.push(*page),
+            }
+        }
+        Some(ahead.len() - before)
+    }
+
+    /// Gives all of them away.
+    fn take(&self) -> Chunks {
+        std::mem::take(&mut self.lock())
+    }
+
+    /// Gets the memory back of those that were given away, if there are no others by now.
+    fn give_back(&self, Chunks { mut pages, .. }: Chunks) {
+        pages.clear();
+        let mut ahead = self.lock();
+        if ahead.pages.capacity() == 0 {
+            ahead.pages = pages;
+        }
+    }
+
+    /// Frees the memory, if there are none.
+    pub(super) fn free(&self) {
+        let mut ahead = self.lock();
+        if ahead.pages.is_empty() {
+            ahead.pages = Vec::new();
+        }
+    }
+
+    /// Bytes of all of them, at the end.
+    pub(super) fn len(&self) -> u64 {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Chunks> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl OpenFile {
+    /// Whether a write of whole chunks may be acknowledged before it is worked on: what goes wrong then is told later.
+    pub(crate) fn may_take(&self, bytes: &[u8], offset: u64) -> bool {
+        let is_whole = offset.is_multiple_of(CHUNK_LEN as u64) && bytes.len().is_multiple_of(CHUNK_LEN);
+        is_whole && !bytes.is_empty() && self.unflushed.load(Ordering::Relaxed) < MAX_EARLY
+    }
+
+    /// Takes whole chunks as the file's only writer, and calls `taken` when whoever wrote them can go on: from then on they
+    /// are seen, and nothing that asks for them to be flushed is answered before they are. If that fails they stay in memory,
+    /// and the error is told to whoever asks next.
+    ///
+    /// # Errors
+    /// The file is not open for writing. Nothing was taken then.
+    pub(crate) fn take(&self, bytes: &[u8], offset: u64, taken: &dyn Fn()) -> Result<(), Errno> {
+        if bytes.len() <= MAX_SMALL && offset + bytes.len() as u64 <= self.len() {
+            match self.try_lock() {
+                Some(content) => return self.take_now(content, bytes, offset, taken),
+                None if self.take_ahead(bytes, offset) => {
+                    taken();
+                    return Ok(());
+                }
+                None => {}
+            }
+        }
+        self.take_now(self.lock(), bytes, offset, taken)
+    }
+
+    /// Nobody waits for what was taken before, which may have to wait for the disk.
+    fn take_now(
+        &self,
+        mut content: RwLockWriteGuard<'_, Content>,
+        bytes: &[u8],
+        offset: u64,
+        taken: &dyn Fn(),
+    ) -> Result<(), Errno> {
+        if !matches!(*content, Content::Exclusive(_)) {
+            return Err(Errno::BADF);
+        }
+        self.len.fetch_max(offset + bytes.len() as u64, Ordering::AcqRel);
+        self.see_change();
+        // What is taken from now on is newer than these bytes.
+        let ahead = self.take_over();
+        taken();
+        self.write_owed(&mut content, ahead, Some((offset, bytes)));
+        Ok(())
+    }
+
+    /// Takes whole chunks below the length while the content is in use. Returns whether there was room.
+    fn take_ahead(&self, bytes: &[u8], offset: u64) -> bool {
+        let Some(more) = self.ahead.add(offset / CHUNK_LEN as u64, bytes.as_chunks().0) else { return false };
+        self.account.change(0, more);
+        self.see_change();
+        true
+    }
+
+    /// Puts the chunks that were taken meanwhile where they belong.
+    pub(super) fn catch_up(&self, content: &mut Content) {
+        if !self.ahead.is_empty() {
+            let ahead = self.take_over();
+            self.write_owed(content, ahead, None);
+        }
+    }
+
+    /// Takes the chunks that were taken meanwhile, to put them where they belong.
+    fn take_over(&self) -> Chunks {
+        self.owed.store(true, Ordering::Relaxed);
+        let ahead = self.ahead.take();
+        self.account.change(ahead.len(), 0);
+        ahead
+    }
+
+    /// Writes the chunks that were taken meanwhile, and then those at an offset: all of them believed to be taken by those who
+    /// wrote them. Once that fails, the rest is kept like what failed.
+    fn write_owed(&self, content: &mut Content, ahead: Chunks, last: Option<(u64, &[u8])>) {
+        let mut pieces = ahead.iter().chain(last);
+        let Content::Exclusive(editor) = content else {
+            // Whoever wrote them has it open for writing, and it stays as it is as long as that.
+            self.owed.store(false, Ordering::Relaxed);
+            return self.keep_error(Errno::IO);
+        };
+        while let Some((offset, bytes)) = pieces.next() {
+            if let Err(error) = editor.write_at(bytes, offset) {
+                editor.keep(bytes, offset);
+                pieces.by_ref().for_each(|(offset, bytes)| editor.keep(bytes, offset));
+                let errno = self.told(&error);
+                self.keep_error(errno);
+            }
+        }
+        self.owed.store(false, Ordering::Relaxed);
+        drop(pieces);
+        self.ahead.give_back(ahead);
+        self.note(editor);
+        self.keep_told_time();
+    }
+
+    /// Gives the file below the time of the change that a program was told, or has set, before it was written there.
+    fn keep_told_time(&self) {
+        if self.facts().is_told {
+            self.restore_time();
+        }
+    }
+
+    /// Notes that a program has changed the content, and that the file below does not know it yet.
+    fn see_change(&self) {
+        let mut facts = self.facts();
+        let now = Instant::now();
+        facts.used = now;
+        facts.unflushed_since.get_or_insert(now);
+        (facts.modified, facts.is_told) = (Some(SystemTime::now()), false);
+    }
+}
