@@ -25,10 +25,13 @@ pub(crate) struct Completions {
 
 /// `waxseal man`.
 #[derive(Debug, Args)]
-#[command(after_help = "Pages that are there are replaced. DIR is made if it is missing.
+#[command(
+    after_help = "Pages that are there are replaced. DIR is made if it is missing. man(1) looks beside the directories
+of programs: for one in ~/.cargo/bin, in ~/.cargo/share/man.
 
 Example:
-  waxseal man ~/.local/share/man/man1     then 'man waxseal-encrypt' finds them")]
+  waxseal man ~/.cargo/share/man/man1     then 'man waxseal-encrypt' finds it"
+)]
 pub(crate) struct Man {
     /// Directory to write the pages into
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
