@@ -166,6 +166,29 @@ fn a_wrong_answer_makes_no_file() {
 }
 
 #[test]
+fn a_wrong_answer_prepares_nothing_and_gives_no_further_key() {
+    let (server, world) = served();
+    let (key, further) = (server.key(), server.new_key());
+    let before = world.read("f.wax");
+    for (member, value) in
+        [("KeyId", Some(OTHER_KEY)), ("KeyId", None), ("CiphertextBlob", Some("")), ("CiphertextBlob", None)]
+    {
+        let wrong = Fault::Member(member, value);
+        server.spoil(&[wrong]);
+        run(&world, &server.url(), &["prepare", "-k", &key, "p.wax"]).fails_with(8).says("InvalidAnswer");
+        // The data key comes as it should, and the second key's answer does not.
+        server.spoil(&[Fault::Late(0), wrong]);
+        let both = ["encrypt", "-k", &key, "-k", &further, "-o", "new.wax", "f"];
+        run(&world, &server.url(), &both).fails_with(8).says("InvalidAnswer");
+        assert_eq!(world.names(), ["f", "f.wax"], "{member} {value:?}");
+        server.spoil(&[wrong]);
+        let add = ["rewrap", "-k", &key, "--add", &further, "f.wax"];
+        run(&world, &server.url(), &add).fails_with(8).says("InvalidAnswer");
+        assert!(world.read("f.wax") == before, "{member} {value:?}");
+    }
+}
+
+#[test]
 fn a_wrong_answer_opens_nothing() {
     let (server, world) = served();
     for (member, value) in [

@@ -64,7 +64,7 @@ fn killed_before_any_one_of_its_calls_it_leaves_the_old_keys_or_the_new_ones() {
     let others: Vec<String> = (0..6).map(|number| new_key(&world, &format!("alias/n{number}"))).collect();
     let others: Vec<&str> = others.iter().map(String::as_str).collect();
     let content = noise(140_000, 1);
-    let to = |keys: &[&'_ str]| -> Vec<String> {
+    let to = |keys: &[&str]| -> Vec<String> {
         let options = keys.iter().flat_map(|key| ["--to".to_owned(), (*key).to_owned()]);
         ["rewrap".to_owned()].into_iter().chain(options).chain(["f.wax".to_owned()]).collect()
     };

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use aws_config::environment::region::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::retry::RetryMode;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_kms::Client;
@@ -24,6 +25,9 @@ use crate::transport::{NoPlainHttp, http_client};
 
 /// Clients that are kept at most. A client is cheap to make; only its open connections are missed, and those are shared.
 const MAX_CLIENTS: usize = 64;
+/// How many times as long a request may take in the adaptive retry mode: a caller that is alone and is throttled waits for
+/// ten seconds before each further attempt.
+const ADAPTIVE_PATIENCE: u32 = 4;
 
 /// AWS KMS, in all regions.
 pub struct AwsKms {
@@ -116,6 +120,14 @@ impl AwsKms {
         arn.in_region(region).ok()
     }
 
+    /// How long a request of this caller may take. The adaptive mode holds back who was throttled, for seconds at each attempt,
+    /// and that counts.
+    fn timeouts(&self) -> Timeouts {
+        let Timeouts { request, .. } = self.options.timeouts;
+        let is_adaptive = self.config.retry_config().is_some_and(|retries| retries.mode() == RetryMode::Adaptive);
+        Timeouts { request: request * if is_adaptive { ADAPTIVE_PATIENCE } else { 1 }, ..self.options.timeouts }
+    }
+
     fn region_of<'a>(&'a self, key: &'a KeyId) -> Option<&'a str> {
         match key {
             KeyId::Arn(arn) => Some(arn.region()),
@@ -141,7 +153,7 @@ impl AwsKms {
         let mut config = aws_sdk_kms::config::Builder::from(&self.config)
             .region(Region::new(region.to_owned()))
             .http_client(self.http_client.clone())
-            .timeout_config(timeouts(self.options.timeouts))
+            .timeout_config(timeouts(self.timeouts()))
             .app_name(AppName::new(concat!("waxseal-", env!("CARGO_PKG_VERSION"))).expect("it has no odd character"))
             .interceptor(NoPlainHttp);
         if let Some(url) = &self.options.endpoint_url {

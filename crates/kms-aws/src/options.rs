@@ -46,7 +46,7 @@ pub struct Timeouts {
     pub connect: Duration,
     /// One attempt, from the first byte sent to the last one received.
     pub attempt: Duration,
-    /// A request with all its attempts and the waiting between them.
+    /// A request with all its attempts and the waiting between them; four times as long in the SDK's adaptive retry mode.
     pub request: Duration,
 }
 
