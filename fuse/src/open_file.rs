@@ -34,6 +34,8 @@ pub(crate) struct OpenFile {
     owed: AtomicBool,
     /// Length of the plaintext in bytes, so that stat(2) waits for nobody.
     len: AtomicU64,
+    /// Whether that became another one in a way that the kernel knows nothing of.
+    len_moved: AtomicBool,
     /// Bytes that are in memory only, and the account of all files together.
     unflushed: AtomicU64,
     account: Arc<Unflushed>,
@@ -93,6 +95,7 @@ impl OpenFile {
             unlocked,
             name: Mutex::new(name.to_owned()),
             len: AtomicU64::new(content.len()),
+            len_moved: AtomicBool::new(false),
             unflushed: AtomicU64::new(0),
             account: Arc::clone(account),
             content: RwLock::new(content),
@@ -148,8 +151,12 @@ impl OpenFile {
     ) -> Result<T, Errno> {
         let mut content = self.write();
         let Content::Exclusive(editor) = &mut *content else { return Err(Errno::BADF) };
+        let before = self.len();
         let result = change(editor).map_err(|error| self.told(&error));
         self.note(editor);
+        if result.is_err() {
+            self.see_length(before);
+        }
         let mut facts = self.facts();
         facts.used = Instant::now();
         if result.is_ok() {
@@ -193,11 +200,25 @@ impl OpenFile {
     fn exclusive(&self, act: impl FnOnce(&mut Editor<Arc<File>>) -> Result<(), ContainerError>) -> Result<(), Errno> {
         let mut content = self.write();
         let Content::Exclusive(editor) = &mut *content else { return Ok(()) };
-        let at_stake = self.at_stake();
+        let (at_stake, before) = (self.at_stake(), self.len());
         let result = act(editor).map_err(|error| self.told(&error));
         self.note(editor);
+        self.see_length(before);
         self.restore(&at_stake);
         result
+    }
+
+    /// Notes whether the length is another one than before something that programs do not see: a change of it that failed has
+    /// turned out to be made after all.
+    pub(crate) fn see_length(&self, before: u64) {
+        if self.len() != before {
+            self.len_moved.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the length became another one in a way that the kernel knows nothing of, since this was asked last.
+    pub(crate) fn take_len_moved(&self) -> bool {
+        self.len_moved.swap(false, Ordering::Relaxed)
     }
 
     /// The name that errors call it.

@@ -69,7 +69,11 @@ impl Filesystem {
                 self.ask_again(node, &file).await?;
             }
             file.touch();
-            return Ok((file, true));
+            let is_as_known = !self.tell_length(node, &file);
+            if !is_as_known {
+                self.outdate(node);
+            }
+            return Ok((file, is_as_known));
         }
         let found = self.backing.find(&self.nodes, node)?;
         if found.below.kind != FileType::RegularFile {
@@ -225,7 +229,20 @@ impl Filesystem {
 
     /// Waits until what was written is on the disk.
     pub(crate) fn sync(&self, handle: u64) -> Result<(), Errno> {
-        self.open.handle(handle)?.file.sync()
+        let handle = self.open.handle(handle)?;
+        let result = handle.file.sync();
+        self.tell_length(handle.node, &handle.file);
+        result
+    }
+
+    /// Has the kernel ask for the length of a file, if that is another one than it can know: it would go on reading what it
+    /// keeps beyond a cut that was reported as failed and made after all. Returns whether that is so.
+    fn tell_length(&self, node: u64, file: &OpenFile) -> bool {
+        let has_moved = file.take_len_moved();
+        if has_moved {
+            self.outdate_attributes(node);
+        }
+        has_moved
     }
 }
 
