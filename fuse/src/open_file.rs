@@ -175,9 +175,6 @@ impl OpenFile {
         // Whoever takes more now says so after this.
         let is_behind = unflushed > 0 || !self.ahead.is_empty();
         facts.unflushed_since = is_behind.then(|| since.unwrap_or_else(Instant::now));
-        if !is_behind {
-            self.ahead.free();
-        }
     }
 
     /// Gives what is in memory to the file below, unless that would have to wait for the disk and `may_wait` is not set.

@@ -68,8 +68,6 @@ pub struct Editor<B> {
     /// Whether the next barrier has to cover sizes and allocations.
     resized: bool,
     dirty: BTreeMap<u64, Page>,
-    /// Memory for more of them.
-    spare: Vec<Page>,
     len: u64,
     /// Whether the storage failed in the middle of a batch, so that memory and disk may differ.
     broken: bool,
@@ -123,7 +121,6 @@ impl<B: Backing> Editor<B> {
             shrunk: false,
             resized: false,
             dirty: BTreeMap::new(),
-            spare: Vec::new(),
             len: root.len,
             broken: false,
             #[cfg(test)]

@@ -21,6 +21,13 @@ const MAX_AHEAD: usize = 2048;
 /// Bytes of one write up to which it does not wait for the content.
 const MAX_SMALL: usize = 64 << 10;
 
+/// Pieces of memory for so many chunks that nobody uses at the moment, for all files together. The allocator would keep one for
+/// each thread.
+static SPARE: Mutex<Vec<Vec<[u8; CHUNK_LEN]>>> = Mutex::new(Vec::new());
+
+/// Pieces that are kept: a file has two at most.
+const MAX_SPARE: usize = 2;
+
 /// Chunks that were taken while the content was in use: they are newer than it. Whoever uses it next puts them there first.
 #[derive(Debug, Default)]
 pub(super) struct Ahead(Mutex<Chunks>);
@@ -45,6 +52,17 @@ impl Chunks {
     }
 }
 
+impl Drop for Chunks {
+    fn drop(&mut self) {
+        let mut pages = std::mem::take(&mut self.pages);
+        pages.clear();
+        let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+        if pages.capacity() > 0 && spare.len() < MAX_SPARE {
+            spare.push(pages);
+        }
+    }
+}
+
 impl Ahead {
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
@@ -60,8 +78,8 @@ impl Ahead {
         }
         let Chunks { places, pages: all } = &mut *ahead;
         if all.capacity() == 0 {
-            // The system gives memory when it is written to, and takes all of it back.
-            all.reserve_exact(MAX_AHEAD);
+            let spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            *all = spare.unwrap_or_else(|| Vec::with_capacity(MAX_AHEAD));
         }
         for (number, page) in (first..).zip(pages) {
             let at = *places.entry(number).or_insert(all.len());
@@ -76,23 +94,6 @@ impl Ahead {
     /// Gives all of them away.
     fn take(&self) -> Chunks {
         std::mem::take(&mut self.lock())
-    }
-
-    /// Gets the memory back of those that were given away, if there are no others by now.
-    fn give_back(&self, Chunks { mut pages, .. }: Chunks) {
-        pages.clear();
-        let mut ahead = self.lock();
-        if ahead.pages.capacity() == 0 {
-            ahead.pages = pages;
-        }
-    }
-
-    /// Frees the memory, if there are none.
-    pub(super) fn free(&self) {
-        let mut ahead = self.lock();
-        if ahead.pages.is_empty() {
-            ahead.pages = Vec::new();
-        }
     }
 
     /// Bytes of all of them, at the end.
@@ -194,8 +195,6 @@ impl OpenFile {
             }
         }
         self.owed.store(false, Ordering::Relaxed);
-        drop(pieces);
-        self.ahead.give_back(ahead);
         self.note(editor);
         self.keep_told_time();
     }

@@ -1,6 +1,10 @@
 //! Memory for chunks on their way to the backing, used again and again: fresh memory costs a page fault for every chunk.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+
+use super::Page;
+use crate::geometry::CHUNK_LEN;
 
 /// Bytes of a buffer that is kept; any run of chunks fits.
 const BUFFER_LEN: usize = 1 << 20;
@@ -24,6 +28,32 @@ pub(super) fn free_spare() {
     let freed = spare.split_off(kept);
     drop(spare);
     drop(freed);
+}
+
+/// Chunks whose memory is kept, 16 MiB of them: as many as one container has in memory at most.
+const MAX_SPARE_PAGES: usize = 4096;
+
+/// Memory for chunks that nobody uses at the moment, for all containers together. Given back one by one it would stay with the
+/// thread that asked for it, and grow with every other thread.
+static SPARE_PAGES: Mutex<Vec<Page>> = Mutex::new(Vec::new());
+
+/// A chunk that is zero from `from` on, and anything before.
+pub(super) fn blank_page(from: usize) -> Page {
+    let spare = SPARE_PAGES.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    match spare {
+        Some(mut page) => {
+            page[from..].fill(0);
+            page
+        }
+        None => Box::new([0; CHUNK_LEN]),
+    }
+}
+
+/// Keeps the memory of chunks that have been flushed for those that come.
+pub(super) fn keep_pages(flushed: BTreeMap<u64, Page>) {
+    let mut spare = SPARE_PAGES.lock().unwrap_or_else(PoisonError::into_inner);
+    let room = MAX_SPARE_PAGES.saturating_sub(spare.len());
+    spare.extend(flushed.into_values().take(room));
 }
 
 /// Room for pieces of bytes, each of which lies in one buffer.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::batch::Chunks;
-use super::buffers::free_spare;
+use super::buffers::{blank_page, keep_pages};
 use super::{Editor, Page};
 use crate::error::ContainerError;
 use crate::geometry::{CHUNK_LEN, GROUP_CHUNKS, MAX_PLAINTEXT_LEN, chunk_of, place_of};
@@ -17,9 +17,6 @@ const MIN_EARLY: usize = 512;
 
 /// Chunks of one call that do not go through memory.
 const MIN_THROUGH: usize = GROUP_CHUNKS;
-
-/// Chunks whose memory is kept while more of them are on their way.
-const MAX_SPARE: usize = MAX_DIRTY_CHUNKS;
 
 impl<B: Backing> Editor<B> {
     /// Reads plaintext at `offset` and returns how many bytes there were: fewer than asked for only at the end.
@@ -109,7 +106,7 @@ impl<B: Backing> Editor<B> {
         match result {
             Ok(()) => {
                 self.len = len;
-                self.keep_spare(dirty);
+                keep_pages(dirty);
                 Ok(count * CHUNK_LEN)
             }
             Err(error) => {
@@ -130,7 +127,7 @@ impl<B: Backing> Editor<B> {
             let covers = within == 0 && (piece == CHUNK_LEN || piece_end >= self.len);
             let is_new = !self.dirty.contains_key(&number);
             if is_new {
-                let page = if covers { self.blank_page(piece) } else { self.page(number)? };
+                let page = if covers { blank_page(piece) } else { self.page(number)? };
                 self.dirty.insert(number, page);
             }
             let page = self.dirty.get_mut(&number).expect("it was put there");
@@ -180,31 +177,6 @@ impl<B: Backing> Editor<B> {
             return Ok(false);
         }
         Ok(!self.batch_waits(self.dirty.keys().copied().collect(), self.batch_len())?)
-    }
-
-    /// Keeps some of the memory of chunks that have been flushed for those that come.
-    pub(super) fn keep_spare(&mut self, flushed: BTreeMap<u64, Page>) {
-        let room = MAX_SPARE.saturating_sub(self.spare.len());
-        self.spare.extend(flushed.into_values().take(room));
-    }
-
-    /// Frees the memory that is kept for more chunks.
-    pub(super) fn free_spare(&mut self) {
-        if !self.spare.is_empty() {
-            self.spare = Vec::new();
-            free_spare();
-        }
-    }
-
-    /// A chunk that is zero from `from` on, and anything before.
-    fn blank_page(&mut self, from: usize) -> Page {
-        match self.spare.pop() {
-            Some(mut page) => {
-                page[from..].fill(0);
-                page
-            }
-            None => Box::new([0; CHUNK_LEN]),
-        }
     }
 
     /// Reads bytes that are not in memory; beyond the backing's length they are zeros.

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::{Range, RangeBounds};
 
 use super::batch::Staged;
+use super::buffers::{free_spare, keep_pages};
 use super::rules::Rule;
 use super::{Editor, Page};
 use crate::error::ContainerError;
@@ -25,7 +26,7 @@ pub fn flush_together<B: Backing>(
     barrier: &mut dyn FnMut() -> io::Result<()>,
 ) -> Vec<Result<(), ContainerError>> {
     let results = Together::new(editors, &mut |_| barrier()).flush();
-    editors.iter_mut().for_each(|editor| editor.free_spare());
+    free_spare();
     results
 }
 
@@ -50,7 +51,7 @@ impl<B: Backing> Editor<B> {
     /// The storage fails; what was in memory is kept there.
     pub fn flush(&mut self) -> Result<(), ContainerError> {
         let result = self.flush_now();
-        self.free_spare();
+        free_spare();
         result
     }
 
@@ -154,7 +155,7 @@ impl<'a, 'e, B: Backing> Together<'a, 'e, B> {
             if wrote[at] { editor.write_settled_root() } else { Ok(()) }
         });
         self.wait(None, .., |at| wrote[at]);
-        self.editors.iter_mut().for_each(|editor| editor.free_spare());
+        free_spare();
         self.finish()
     }
 
@@ -202,7 +203,7 @@ impl<'a, 'e, B: Backing> Together<'a, 'e, B> {
         for (at, flush) in wave.zip(flushes) {
             let Some(flush) = flush else { continue };
             match &self.results[at] {
-                Ok(()) => self.editors[at].keep_spare(flush.dirty),
+                Ok(()) => keep_pages(flush.dirty),
                 Err(_) => self.editors[at].dirty = flush.dirty,
             }
         }
