@@ -164,6 +164,8 @@ fn waxseal(below: &Path, root: &Path, home: &Path) -> Outcome<Command> {
         run(Command::new(program).args(["kms", "init", "-q", "--home"]).arg(home))?;
     }
     let mut command = Command::new(program);
+    // As a mount in the background has it.
+    command.env("MALLOC_ARENA_MAX", "2");
     command.args(["mount", "-q", "--foreground", "--home"]).arg(home).arg(below).arg(root);
     Ok(command)
 }
