@@ -82,8 +82,8 @@ impl OpenFile {
             return;
         }
         if !is_told && later.is_some_and(|later| later <= CLOCK_TICK) {
-            // Nobody can tell it from the time of the write: it is the time now.
-            self.facts().modified = None;
+            // Nobody can tell it from the time of the write: it is the time now, unless there was another change meanwhile.
+            self.facts().modified.take_if(|known| *known == modified);
             return;
         }
         let omitted = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };

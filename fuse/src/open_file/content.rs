@@ -134,11 +134,15 @@ impl OpenFile {
 
     /// After a panic in the middle of a change: the content is taken from the disk again.
     fn heal<'a>(&self, mut content: RwLockWriteGuard<'a, Content>) -> RwLockWriteGuard<'a, Content> {
-        if let Content::Exclusive(editor) = &mut *content {
-            editor.distrust();
-        }
-        if self.owed.swap(false, Ordering::Relaxed) {
+        // What was in memory may be lost, and whoever wrote it believes that it is there.
+        if self.owed.swap(false, Ordering::Relaxed) || self.unflushed_since().is_some() {
             self.keep_error(Errno::IO);
+        }
+        if let Content::Exclusive(editor) = &mut *content {
+            let before = self.len();
+            editor.distrust();
+            self.note(editor);
+            self.see_length(before);
         }
         self.content.clear_poison();
         content

@@ -69,12 +69,13 @@ impl Ahead {
         self.lock().pages.is_empty()
     }
 
-    /// Takes whole chunks, if there is room, and returns how many bytes more there are now.
-    fn add(&self, first: u64, pages: &[[u8; CHUNK_LEN]]) -> Option<u64> {
+    /// Takes whole chunks, if there is room, and has them counted before anybody can take them over: `count` is told how many
+    /// bytes more there are now. Returns whether there was room.
+    fn add(&self, first: u64, pages: &[[u8; CHUNK_LEN]], count: impl FnOnce(u64)) -> bool {
         let mut ahead = self.lock();
         let before = ahead.len();
         if ahead.pages.len() + pages.len() > MAX_AHEAD {
-            return None;
+            return false;
         }
         let Chunks { places, pages: all } = &mut *ahead;
         if all.capacity() == 0 {
@@ -88,7 +89,8 @@ impl Ahead {
                 None => all.push(*page),
             }
         }
-        Some(ahead.len() - before)
+        count(ahead.len() - before);
+        true
     }
 
     /// Gives all of them away.
@@ -155,10 +157,12 @@ impl OpenFile {
 
     /// Takes whole chunks below the length while the content is in use. Returns whether there was room.
     fn take_ahead(&self, bytes: &[u8], offset: u64) -> bool {
-        let Some(more) = self.ahead.add(offset / CHUNK_LEN as u64, bytes.as_chunks().0) else { return false };
-        self.account.change(0, more);
-        self.see_change();
-        true
+        let count = |more| self.account.change(0, more);
+        let is_taken = self.ahead.add(offset / CHUNK_LEN as u64, bytes.as_chunks().0, count);
+        if is_taken {
+            self.see_change();
+        }
+        is_taken
     }
 
     /// Puts the chunks that were taken meanwhile where they belong.

@@ -63,10 +63,18 @@ pub(super) fn open(directory: &Path, database: &Path) -> Result<Opened, StoreErr
 pub(super) fn open_to_stay(directory: &Path, database: &Path) -> Result<(Opened, Option<LogIndex>), StoreError> {
     let before = identity(database);
     let opened = open(directory, database)?;
-    // Who only reads may have an index of its own in memory.
-    let index = if opened.access == Access::ReadWrite { LogIndex::open(database) } else { None };
+    // Who only reads may have an index of its own in memory. A database without a log says nothing there, and may lie beside the
+    // index that another one has left; one with a log keeps it as long as it is open.
+    let tells = opened.access == Access::ReadWrite && has_log_mode(&opened.connection, database)?;
+    let index = if tells { LogIndex::open(database) } else { None };
     // If the database was replaced meanwhile, the index may be that of the other one.
     Ok((opened, index.filter(|_| before.is_some() && before == identity(database))))
+}
+
+/// Whether changes go to a log: all stores are made so, but a copy that a tool of SQLite has made need not be.
+fn has_log_mode(connection: &Connection, database: &Path) -> Result<bool, StoreError> {
+    let mode = connection.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0));
+    mode.map(|mode| mode == "wal").map_err(|error| StoreError::database(database, error))
 }
 
 /// Which file it is, if it is one: the index of what a link leads to is elsewhere.
@@ -126,8 +134,9 @@ fn connect_still(database: &Path) -> Result<Connection, StoreError> {
             why: "there is a log of changes beside it that cannot be read without writing here",
         });
     }
-    // Tells apart a database that may not be read at all.
-    fs::File::open(database).map_err(StoreError::io(database, "open the database"))?;
+    // Tells apart a database that may not be read at all. Opening and closing it would take away all locks of this process on it.
+    rustix::fs::access(database, rustix::fs::Access::READ_OK)
+        .map_err(|error| StoreError::io(database, "open the database")(error.into()))?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connected = Connection::open_with_flags(still_uri(database), flags).and_then(|connection| {
         configure(&connection)?;

@@ -68,6 +68,7 @@ mod tests {
     use super::*;
     use crate::local_kms::{CreateOptions, LocalKms};
     use crate::store::DATABASE;
+    use crate::store::connection::open_to_stay;
 
     fn bytes(index: &LogIndex) -> [u8; LEN] {
         index.header().unwrap().0
@@ -95,6 +96,23 @@ mod tests {
             kms.default_key().unwrap().unwrap();
             assert_eq!(bytes(&index), header);
         }
+    }
+
+    #[test]
+    fn regression_an_index_that_was_left_beside_a_database_without_a_log_is_not_believed() {
+        let scratch = tempfile::tempdir().unwrap();
+        let kms = LocalKms::create(&scratch.path().join("kms"), &CreateOptions::default()).unwrap();
+        let (directory, database) = (kms.directory().to_owned(), kms.directory().join(DATABASE));
+        assert!(open_to_stay(&directory, &database).unwrap().1.is_some());
+        let left = bytes(&LogIndex::open(&database).unwrap());
+        drop(kms);
+        // As a server that was killed, and a copy by VACUUM INTO in the place of its database.
+        let copy = Connection::open(&database).unwrap();
+        copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).unwrap();
+        let mut index = vec![0; 32 << 10];
+        index[..2 * LEN].copy_from_slice([left, left].as_flattened());
+        fs::write(beside(&database, "-shm"), index).unwrap();
+        assert!(open_to_stay(&directory, &database).unwrap().1.is_none());
     }
 
     #[test]
