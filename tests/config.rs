@@ -187,6 +187,7 @@ fn mistakes_are_named_with_their_lines_whatever_the_command() {
     for (text, says) in [
         ("key = \"alias/one\"\nkeys = []\n", "config.toml: line 2: unknown field `keys`"),
         ("\n[[rules]]\npath = \"hr\"\nkey = \"alias/a\"\n", "config.toml: line 3: path: \"hr\" is not absolute"),
+        ("[[rules]]\npath = \"/hr/d**k\"\nkey = \"alias/a\"\n", "line 2: path: \"/hr/d**k\" has ** within a name"),
         ("[[rules]]\npath = \"/hr\"\n", "config.toml: line 1: the rule says nothing of the files that it is of"),
         ("context = { \"waxseal:x\" = \"1\" }\n", "config.toml: line 1: context: "),
     ] {
@@ -198,6 +199,19 @@ fn mistakes_are_named_with_their_lines_whatever_the_command() {
 }
 
 #[cfg(feature = "fuse")]
+#[test]
+fn a_configuration_that_cannot_be_read_is_not_none() {
+    let world = World::with_store();
+    world.write("f", "x");
+    let config = world.home().join("config.toml");
+    std::os::unix::fs::symlink("nowhere", &config).unwrap();
+    world.run(["encrypt", "f"]).fails_with(2).says("config.toml: cannot be read");
+    fs::remove_file(&config).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &config, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    world.run(["encrypt", "f"]).fails_with(2).says("config.toml: is not a file");
+    assert!(!world.path("f.wax").exists());
+}
+
 #[test]
 fn a_mount_makes_all_new_files_by_the_rule_of_its_directory() {
     let (world, one, two) = two_keys();

@@ -37,9 +37,15 @@ impl Group {
     }
 }
 
+/// Descriptors that an output of a group may hold: its own, that of its source, and those of the directories they are in.
+const DESCRIPTORS: usize = 4;
+
+/// Groups that there may be at once, one on its way to the disk and one that is filled, and as much again for everything else.
+const GROUPS: usize = 3;
+
 /// Outputs in a group at most.
 pub(super) fn most_files() -> usize {
-    GROUP_FILES.min(descriptors::limit() / 4).max(1)
+    GROUP_FILES.min(descriptors::limit() / (GROUPS * DESCRIPTORS)).max(1)
 }
 
 impl Batch<'_> {

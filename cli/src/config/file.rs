@@ -1,9 +1,11 @@
 //! Reading the configuration file: it has to be safe from others.
 
 use std::fs::File;
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use crate::error::{Class, CliError};
 
@@ -13,10 +15,13 @@ const MAX_LEN: u64 = 1 << 20;
 /// Reads a file that nobody else may write: who can add a key to it can open every file that is made from then on.
 pub(super) fn read(path: &Path) -> Result<Option<String>, CliError> {
     let cannot = |error: &std::io::Error| CliError::system(Class::Usage, "cannot be read", error).file(path);
-    let file = match File::open(path) {
+    // Nobody waits for whoever would write to a fifo.
+    let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).expect("it is one bit below the sign");
+    let file = match File::options().read(true).custom_flags(nonblocking).open(path) {
         Ok(file) => file,
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
-            return Ok(None);
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            // What is not there says nothing; a link that leads nowhere was to say something.
+            return if path.is_symlink() { Err(cannot(&error)) } else { Ok(None) };
         }
         Err(error) => return Err(cannot(&error)),
     };

@@ -50,6 +50,12 @@ impl Rule {
         if pattern.split('/').any(|name| name == "." || name == "..") {
             return refused("is of nothing: no name is . or ..", "write the path without them");
         }
+        if pattern.split('/').any(|name| name.contains("**") && name != "**") {
+            return refused(
+                "has ** within a name",
+                "** stands for whole directories, as in /srv/**/*.pem; within a name it is *",
+            );
+        }
         match glob(&body_of(pattern)) {
             Ok(_) => Ok(()),
             Err(error) => refused(

@@ -138,6 +138,10 @@ impl HardLinks {
         hold(&*folder);
         let before = modified(&rustix::fs::fstat(&folder).map_err(cannot)?);
         let linked = self.link(first, &folder, &self.top.join(parent), name)?;
+        if matches!(linked, Linking::Unchanged) {
+            // Nothing was made in it, so nothing is given back: that would be a change as well.
+            return Ok(linked);
+        }
         let omitted = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
         let times = Timestamps { last_access: omitted, last_modification: before };
         rustix::fs::futimens(&folder, &times).map_err(cannot)?;
