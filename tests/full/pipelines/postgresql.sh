@@ -7,10 +7,11 @@ needs initdb "apt-get install postgresql"
 chown -R nobody:nogroup "$scratch"/{home,work,backup}
 as=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
 run() { "${as[@]}" "$@"; }
-export PGHOST=$scratch/work/socket PGUSER=nobody
+export PGHOST=$PWD/socket PGUSER=nobody
+log=$PWD/log
 run mkdir socket "$backup/wal"
 sql() { run psql -d app -XAtq -c "$1"; }
-start() { run pg_ctl -D "$1" -l "$scratch/work/log" -w -t 60 start >/dev/null; }
+start() { run pg_ctl -D "$1" -l "$log" -w -t 60 start >/dev/null; }
 stop() { run pg_ctl -D "$1" -w -m fast stop >/dev/null; }
 count() { sql "select count(*) from entries"; }
 finish_server() {
