@@ -162,9 +162,7 @@ impl Filesystem {
         }
         let results = self.act(&mut editors, act);
         for (((file, at_stake), editor), result) in owners.into_iter().zip(&editors).zip(results) {
-            let before = file.len();
-            file.note(editor);
-            file.see_length(before);
+            file.note_unseen(editor);
             file.restore(&at_stake);
             if let Err(error) = result {
                 let errno = file.told(&error);

@@ -151,11 +151,11 @@ impl OpenFile {
     ) -> Result<T, Errno> {
         let mut content = self.write();
         let Content::Exclusive(editor) = &mut *content else { return Err(Errno::BADF) };
-        let before = self.len();
         let result = change(editor).map_err(|error| self.told(&error));
-        self.note(editor);
-        if result.is_err() {
-            self.see_length(before);
+        if result.is_ok() {
+            self.note(editor)
+        } else {
+            self.note_unseen(editor)
         }
         let mut facts = self.facts();
         facts.used = Instant::now();
@@ -197,17 +197,18 @@ impl OpenFile {
     fn exclusive(&self, act: impl FnOnce(&mut Editor<Arc<File>>) -> Result<(), ContainerError>) -> Result<(), Errno> {
         let mut content = self.write();
         let Content::Exclusive(editor) = &mut *content else { return Ok(()) };
-        let (at_stake, before) = (self.at_stake(), self.len());
+        let at_stake = self.at_stake();
         let result = act(editor).map_err(|error| self.told(&error));
-        self.note(editor);
-        self.see_length(before);
+        self.note_unseen(editor);
         self.restore(&at_stake);
         result
     }
 
-    /// Notes whether the length is another one than before something that programs do not see: a change of it that failed has
-    /// turned out to be made after all.
-    pub(crate) fn see_length(&self, before: u64) {
+    /// As [`OpenFile::note`], after something that programs do not see: if the length is another one, a change of it that failed
+    /// has turned out to be made after all.
+    pub(crate) fn note_unseen(&self, editor: &Editor<Arc<File>>) {
+        let before = self.len();
+        self.note(editor);
         if self.len() != before {
             self.len_moved.store(true, Ordering::Relaxed);
         }

@@ -139,10 +139,8 @@ impl OpenFile {
             self.keep_error(Errno::IO);
         }
         if let Content::Exclusive(editor) = &mut *content {
-            let before = self.len();
             editor.distrust();
-            self.note(editor);
-            self.see_length(before);
+            self.note_unseen(editor);
         }
         self.content.clear_poison();
         content
