@@ -219,6 +219,12 @@ impl<B: Backing> Editor<B> {
         self.dirty.len() as u64 * CHUNK_LEN as u64
     }
 
+    /// Whether so many bytes more stay in memory when they are written, as far as room there goes.
+    #[must_use]
+    pub fn has_room(&self, len: usize) -> bool {
+        self.dirty.len() + len / CHUNK_LEN + 2 < pages::MAX_DIRTY_CHUNKS
+    }
+
     /// Drops what is in memory: the container is what it was after the last flush.
     ///
     /// # Errors
