@@ -199,6 +199,7 @@ impl OpenFile {
             self.owed.store(false, Ordering::Relaxed);
             return self.keep_error(Errno::IO);
         };
+        editor.spare_a_core();
         while let Some((offset, bytes)) = pieces.next() {
             if let Err(error) = editor.write_at(bytes, offset) {
                 editor.keep(bytes, offset);
