@@ -152,10 +152,7 @@ impl<'a> Batch<'a> {
     pub(crate) fn take(&self, result: Result<Outcome, CliError>, label: &Path) {
         match result {
             Ok(outcome) => self.collect(outcome),
-            Err(error) if error.ends_everything() => {
-                self.write_down(&error);
-                self.tally.end(error);
-            }
+            Err(error) if error.ends_everything() => self.end(error),
             Err(error) => self.fail(&error.file(label)),
         }
         self.tell_late();
@@ -174,6 +171,17 @@ impl<'a> Batch<'a> {
     /// Counts temporary files of killed runs that were removed.
     pub(crate) fn count_leftovers(&self, count: usize) {
         self.tally.leftovers.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Counts files that a sample leaves out.
+    pub(crate) fn count_not_drawn(&self, count: u64) {
+        self.tally.not_drawn.fetch_add(usize::try_from(count).unwrap_or(usize::MAX), Ordering::Relaxed);
+    }
+
+    /// Ends everything with this error.
+    pub(crate) fn end(&self, error: CliError) {
+        self.write_down(&error);
+        self.tally.end(error);
     }
 
     /// Whether anything has failed so far.

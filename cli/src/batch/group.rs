@@ -59,6 +59,12 @@ impl Batch<'_> {
         full.then(|| std::mem::replace(&mut *group, Group::with_room(self.group_files)))
     }
 
+    /// Publishes what is there, and more comes.
+    pub(super) fn publish_now(&self) {
+        let now = std::mem::replace(&mut *self.group(), Group::with_room(self.group_files));
+        self.publish(now);
+    }
+
     /// Publishes what is there.
     pub(super) fn publish_rest(&self) {
         let rest = std::mem::replace(&mut *self.group(), Group::with_room(0));
