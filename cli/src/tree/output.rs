@@ -30,6 +30,8 @@ pub(super) struct OutputFolder {
     late: Arc<Late>,
     /// It is done after this one.
     above: Option<Arc<OutputFolder>>,
+    /// Whether this run made it, so that nothing can stand in it but what this run, or somebody at the same time, puts there.
+    pub(super) is_new: bool,
     /// How many temporary files killed runs had left in it, which are gone now.
     pub(super) leftovers: usize,
     _counted: OpenDirectory,
@@ -44,7 +46,8 @@ impl OutputFolder {
         let fd = opened.map_err(|error| no_output(path, error))?;
         let leftovers = begin(&fd, made);
         let (fd, path, _counted) = (Arc::new(fd), path.to_owned(), OpenDirectory::new());
-        Ok(Self { fd, path, attributes, late, above: None, leftovers, _counted })
+        let is_new = made == Made::Now;
+        Ok(Self { fd, path, attributes, late, above: None, is_new, leftovers, _counted })
     }
 
     /// Opens the directory `name` in this one, and makes it if it is missing. A link is not followed.
@@ -55,7 +58,8 @@ impl OutputFolder {
         let (fd, late) = (Arc::new(fd), Arc::clone(&self.late));
         let above = Some(Arc::clone(self));
         let (attributes, _counted) = (Some(attributes), OpenDirectory::new());
-        let mut folder = Self { fd, path, attributes, late, above, leftovers: 0, _counted };
+        let is_new = made == Made::Now;
+        let mut folder = Self { fd, path, attributes, late, above, is_new, leftovers: 0, _counted };
         folder.make_writable()?;
         folder.leftovers = begin(&*folder.fd, made);
         Ok(folder)
