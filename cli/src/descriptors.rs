@@ -64,9 +64,9 @@ impl OpenDirectory {
         DIRECTORIES.load(Ordering::Relaxed)
     }
 
-    /// How many should be at most; the rest of the descriptors is for files.
+    /// How many should be at most. As many descriptors are for files without a name, the rest is for everything else.
     pub(crate) fn most() -> usize {
-        limit() / 2
+        limit() / 3
     }
 }
 
@@ -78,5 +78,5 @@ impl Drop for OpenDirectory {
 
 /// How many files can be worked on at once: each takes some descriptors.
 pub(crate) fn most_jobs() -> usize {
-    limit() / 16
+    limit() / 32
 }

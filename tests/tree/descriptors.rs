@@ -78,7 +78,7 @@ fn many_inputs_in_many_directories_need_few_open_files() {
     // Directories that are named are held all the time, so there is a bound, which is told before anything is done.
     let folders: Vec<String> = (0..FOLDERS).map(|number| format!("src/{}/{number}", number % 7)).collect();
     let refused = of(&["encrypt", "-r", "-o", "vault"], &folders).fails_with(2);
-    refused.says("the inputs are in more directories than the 64 that can be open at once here\nhint: ");
+    refused.says("the inputs are in more directories than the 42 that can be open at once here\nhint: ");
     assert!(!world.path("vault").exists());
     of(&["verify", "-q", "-r"], &folders).succeeds_silently();
 }

@@ -101,13 +101,7 @@ impl<'a> Reader<'a> {
         let session = Session::new(&setup, console)?;
         // To ask what is in memory costs less than to remember the answer.
         let kept = if setup.answers_at_once()? { CacheLimits::NOTHING } else { CacheLimits::default() };
-        Ok(Self {
-            keys: DataKeyCache::new(session.envelope(), reading, kept),
-            session,
-            interrupted,
-            threads,
-            console,
-        })
+        Ok(Self { keys: DataKeyCache::new(session.envelope(), reading, kept), session, interrupted, threads, console })
     }
 
     /// Reads the header, has the data key decrypted, and verifies the header.

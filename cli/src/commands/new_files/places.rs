@@ -80,6 +80,9 @@ impl Places {
 /// The path with all links followed, as far as it is there; a link that leads to nothing yet is the name that is made through it.
 pub(in crate::commands) fn real(path: &Path) -> PathBuf {
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if let Ok(real) = whole.canonicalize() {
+        return real;
+    }
     // Links that lead in a circle are nobody's name: making something through them fails, and says why.
     let whole = end_of_links(&whole).unwrap_or(whole);
     let there = whole.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
