@@ -1,5 +1,7 @@
 //! The configuration (docs/config.md): what new files get, and where that is from.
 
+mod links;
+mod safety;
 mod show;
 
 use std::fs;
@@ -159,6 +161,16 @@ fn what_has_no_path_goes_by_that_of_its_container() {
     for name in ["src/db.sql.wax", "src/monday.sql.wax"] {
         assert_eq!(facts(&world, name).0, [one.as_str()], "{name}");
     }
+    // What a link leads to is what is written.
+    for (target, link) in [("src/linked.sql.wax", "link"), ("link", "link.sql.wax")] {
+        std::os::unix::fs::symlink(target, world.path(link)).unwrap();
+    }
+    world.pipe(["encrypt", "-o", "link"], b"x").succeeds_silently();
+    world.run(["prepare", "-f", "link.sql.wax"]).succeeds_silently();
+    assert_eq!(facts(&world, "src/linked.sql.wax").0, [one.as_str()]);
+    std::os::unix::fs::symlink("other.wax", world.path("src/not.sql.wax")).unwrap();
+    world.pipe(["encrypt", "-o", "src/not.sql.wax"], b"x").succeeds_silently();
+    assert_eq!(facts(&world, "src/other.wax").0, [default.as_str()]);
     let streamed = world.pipe(["encrypt"], b"x").succeeds();
     world.write("s.wax", streamed.stdout);
     assert_eq!(facts(&world, "s.wax").0, [default]);
@@ -173,10 +185,20 @@ fn a_key_that_is_refused_fails_the_files_of_its_rule_and_the_others_go_on() {
         "[[rules]]\npath = \"DIR/src/it\"\nkey = \"alias/two\"\n[[rules]]\npath = \"DIR/src/hr\"\nkey = \"alias/no\"\n",
     );
     let run = world.run(["encrypt", "-r", "src", "-o", "vault"]).fails_with(10);
-    run.says("src/it/z: ").says("alias/no").says("1 file encrypted").says("; 3 failed");
+    let run = run.says("src/it/z: ").says("alias/no").says("1 file encrypted").says("; 3 failed");
+    // Each says where its key is named: one that is disabled, and one that is not there.
+    let file = world.home().join("config.toml");
+    let [disabled, missing] = [3, 6].map(|line| format!("\n  the key is named in {}:{line}\nhint: ", file.display()));
+    assert_eq!((run.stderr.matches(&disabled).count(), run.stderr.matches(&missing).count()), (1, 2), "{}", run.stderr);
     assert!(world.path("vault/top.wax").exists() && !world.path("vault/it/z.wax").exists());
     // Where all are made alike it ends the run.
-    world.run(["encrypt", "-k", "alias/no", "-r", "src", "-o", "other"]).fails_with(8);
+    let run = world.run(["encrypt", "-k", "alias/no", "-r", "src", "-o", "other"]).fails_with(8);
+    assert!(!run.stderr.contains("named in"), "{}", run.stderr);
+    let run = with_variables(&world, [("WAXSEAL_KEY", "alias/no")], &["encrypt", "--json", "src/top"]).fails_with(8);
+    let [error] = run.json().try_into().unwrap();
+    assert_eq!(error["key_named_in"], serde_json::json!({ "kind": "environment", "variable": "WAXSEAL_KEY" }));
+    configure(&world, "always-keys = [\n\"alias/default\",\n\"alias/no\"]\n");
+    world.run(["encrypt", "src/top"]).fails_with(8).says("config.toml:3\n");
 }
 
 #[test]

@@ -113,7 +113,30 @@ fn as_nobody_with(
     arguments: &[&str],
     prepare: impl Fn() -> std::io::Result<()> + Send + Sync + 'static,
 ) -> Option<Run> {
-    const NOBODY: u32 = 65_534;
+    let mut command = nobodys(world, arguments);
+    // SAFETY: the callers do system calls only, which may be done between fork and exec.
+    unsafe { command.pre_exec(prepare) };
+    start(|| command.output()).ok().map(Run::from)
+}
+
+/// Starts what runs a copy of the program that was made just now: a child that another test is starting holds it open for
+/// writing until it has begun its own program.
+pub(crate) fn start<T>(mut start: impl FnMut() -> std::io::Result<T>) -> std::io::Result<T> {
+    loop {
+        match start() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            started => return started,
+        }
+    }
+}
+
+/// Who is not root.
+pub(crate) const NOBODY: u32 = 65_534;
+
+/// A command line of the program for somebody who is not root. Everything in the world is theirs from the first one on.
+pub(crate) fn nobodys(world: &World, arguments: &[&str]) -> Command {
     let program = world.dir().parent().unwrap().join("waxseal");
     if !program.exists() {
         fs::copy(env!("CARGO_BIN_EXE_waxseal"), &program).unwrap();
@@ -126,18 +149,7 @@ fn as_nobody_with(
     if rustix::process::geteuid().is_root() {
         command.uid(NOBODY).gid(NOBODY);
     }
-    // SAFETY: the callers do system calls only, which may be done between fork and exec.
-    unsafe { command.pre_exec(prepare) };
-    loop {
-        match command.output() {
-            Ok(output) => return Some(Run::from(output)),
-            // A child that another test is starting holds the copy open for writing until it has begun its own program.
-            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
-                std::thread::sleep(std::time::Duration::from_millis(5));
-            }
-            Err(_) => return None,
-        }
-    }
+    command
 }
 
 fn chown_all(path: &Path, owner: u32) {

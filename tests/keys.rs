@@ -374,3 +374,30 @@ fn no_key_and_no_passphrase_is_ever_printed() {
         assert!(!run.stderr.contains("horse") && !run.text().contains("horse"));
     }
 }
+
+#[test]
+fn keys_that_the_last_backup_does_not_have_are_counted() {
+    let world = World::with_store();
+    world.write("pw", "a passphrase for the backup");
+    let backup = || world.run(["kms", "backup", "-f", "b", "--backup-passphrase-file", "pw"]).succeeds();
+    let since = || world.run(["status", "--json"]).succeeds().json()[0]["keys_since_backup"].as_u64().unwrap();
+    assert_eq!(since(), 1);
+    backup();
+    assert_eq!(since(), 0);
+    assert!(!world.run(["status"]).succeeds().text().contains("since"));
+    world.run(["kms", "create-key"]).succeeds();
+    let run = world.run(["doctor"]).succeeds();
+    let notice = "; 1 key was made or rotated since, so it does not open everything\n";
+    assert!(run.text().contains(notice), "{}", run.text());
+    let default = world.run(["status", "--json"]).succeeds().json()[0]["default_key"].as_str().unwrap().to_owned();
+    world.run(["kms", "rotate-key-on-demand", "--key-id", &default]).succeeds();
+    assert_eq!(since(), 2);
+    let run = world.run(["status"]).succeeds();
+    assert!(
+        run.text().contains("; 2 keys were made or rotated since, so it does not open everything"),
+        "{}",
+        run.text()
+    );
+    backup();
+    assert_eq!(since(), 0);
+}

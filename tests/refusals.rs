@@ -25,7 +25,7 @@ fn an_output_that_exists_is_refused_and_stays() {
     world
         .run(["encrypt", "f"])
         .fails_with(4)
-        .says_exactly("error: f.wax: exists already\nhint: replace it with --force, or write elsewhere with -o OUT");
+        .says_exactly("error: f.wax: exists already\nhint: replace it with --force, or name another output");
     world.run(["encrypt", "f", "-o", "f.wax"]).fails_with(4).says("f.wax: exists already");
     assert_eq!(world.read("f.wax"), b"precious");
     assert_eq!(world.names(), ["f", "f.wax"]);

@@ -2,6 +2,7 @@
 
 mod copies;
 mod delete;
+mod descriptors;
 mod full;
 mod keys;
 mod killed;
@@ -12,5 +13,6 @@ mod nothing;
 mod random;
 mod refusals;
 mod selection;
-mod support;
+pub(crate) mod support;
+mod troubled;
 mod update;

@@ -36,7 +36,7 @@ pub(crate) use self::seal::SealName;
 pub(crate) use self::serve::{
     CredentialsCommand, CredentialsCreate, KmsCredentials, KmsLock, KmsSeal, KmsServe, KmsUnlock, NewPassphrase,
 };
-pub(crate) use self::shared::{Many, PassphraseOptions, Reading, Writing};
+pub(crate) use self::shared::{Demands, Many, PassphraseOptions, Reading, Writing};
 pub(crate) use self::tree::{CopyOptions, TreeOptions};
 pub(crate) use self::verify::Verify;
 #[cfg(not(feature = "fuse"))]
@@ -72,7 +72,8 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Common {
-    /// Keep the key store under this directory [default: $WAXSEAL_HOME, else the user's data directory]
+    /// Look for the key store and the configuration in this directory [default: $WAXSEAL_HOME, else the user's own
+    /// directories for data and configuration]
     #[arg(long, value_name = "DIR", global = true)]
     pub(crate) home: Option<PathBuf>,
     /// Print JSON instead of text: one object a line, one for each file

@@ -4,6 +4,7 @@ mod attributes;
 mod hold;
 mod named;
 mod nameless;
+mod temporary_name;
 
 use std::fs::File;
 use std::io;
@@ -16,8 +17,8 @@ use rustix::fs::{Mode, OFlags};
 pub(crate) use self::attributes::{Attributes, modified};
 pub(crate) use self::hold::{have_alone, hold};
 use self::named::Named;
-pub(crate) use self::named::is_temporary_name;
 use self::nameless::Nameless;
+pub(crate) use self::temporary_name::{is_of_this_boot, is_temporary_name};
 use crate::error::{Class, CliError};
 use crate::place::{FileTarget, Replace, Spot};
 
@@ -157,15 +158,16 @@ pub(crate) fn cannot_write(path: &Path, error: io::Error) -> CliError {
     match error.kind() {
         io::ErrorKind::NotFound => built.hint("its directory has to be there: make it first"),
         io::ErrorKind::InvalidFilename => built.hint("give it a shorter name with -o OUT"),
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            built.hint("a part of the path is there and is no directory: name another one")
+        }
         _ => built,
     }
 }
 
 /// The error of an output that is there already.
 pub(crate) fn already_exists(path: &Path) -> CliError {
-    CliError::new(Class::Output, "exists already")
-        .file(path)
-        .hint("replace it with --force, or write elsewhere with -o OUT")
+    CliError::new(Class::Output, "exists already").file(path).hint("replace it with --force, or name another output")
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod outcome;
 mod queue;
 mod sync;
 mod tally;
+mod turns;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -25,6 +26,7 @@ pub(crate) use self::late::Late;
 pub(crate) use self::outcome::{Outcome, Then};
 pub(crate) use self::queue::Queue;
 use self::tally::Tally;
+use self::turns::Turns;
 use crate::atomic::Temporary;
 use crate::error::CliError;
 use crate::input::InputName;
@@ -62,6 +64,7 @@ pub(crate) struct Batch<'a> {
     telling: Telling,
     group: Mutex<Group>,
     group_files: usize,
+    turns: Turns,
     tally: Tally,
     late: Arc<Late>,
     log: Option<&'a FailureLog>,
@@ -86,8 +89,8 @@ impl<'a> Batch<'a> {
     pub(crate) fn new(console: &'a Console, durability: Durability, verb: &'static str, telling: Telling) -> Self {
         let group_files = group::most_files();
         let group = Mutex::new(Group::with_room(0));
-        let (tally, late) = (Tally::default(), Arc::default());
-        Self { console, durability, verb, telling, group, group_files, tally, late, log: None, keys: None }
+        let (turns, tally, late) = (Turns::default(), Tally::default(), Arc::default());
+        Self { console, durability, verb, telling, group, group_files, turns, tally, late, log: None, keys: None }
     }
 
     /// The same, with a file to which each failure is written.
@@ -152,10 +155,7 @@ impl<'a> Batch<'a> {
     pub(crate) fn take(&self, result: Result<Outcome, CliError>, label: &Path) {
         match result {
             Ok(outcome) => self.collect(outcome),
-            Err(error) if error.ends_everything() => {
-                self.write_down(&error);
-                self.tally.end(error);
-            }
+            Err(error) if error.ends_everything() => self.end(error),
             Err(error) => self.fail(&error.file(label)),
         }
         self.tell_late();
@@ -174,6 +174,17 @@ impl<'a> Batch<'a> {
     /// Counts temporary files of killed runs that were removed.
     pub(crate) fn count_leftovers(&self, count: usize) {
         self.tally.leftovers.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Counts files that a sample leaves out.
+    pub(crate) fn count_not_drawn(&self, count: u64) {
+        self.tally.not_drawn.fetch_add(usize::try_from(count).unwrap_or(usize::MAX), Ordering::Relaxed);
+    }
+
+    /// Ends everything with this error.
+    pub(crate) fn end(&self, error: CliError) {
+        self.write_down(&error);
+        self.tally.end(error);
     }
 
     /// Whether anything has failed so far.
@@ -287,8 +298,8 @@ impl<'a> Batch<'a> {
             Outcome::Unchanged => return self.count(&self.tally.unchanged),
             Outcome::Deferred => None,
         };
-        if let Some(group) = full {
-            self.publish(group);
+        if let Some((group, turn)) = full {
+            self.publish(group, turn);
         }
     }
 

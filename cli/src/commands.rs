@@ -60,13 +60,13 @@ pub(crate) fn run(cli: Cli, console: &Console) -> Result<(), CliError> {
             guarded(|| prepare::run(common, &args, console))
         }
         Command::Rewrap(args) => {
-            descriptors::make_room(args.files.len());
+            descriptors::make_room(if args.tree.recursive { usize::MAX } else { args.files.len() });
             guarded(|| rewrap::run(common, &args, console))
         }
         Command::Doctor(args) => guarded(|| doctor::run(common, &args, console)),
         Command::Cat(args) => guarded(|| cat::run(common, &args, console)),
         Command::Verify(args) => {
-            descriptors::make_room(if args.tree.recursive { usize::MAX } else { 0 });
+            descriptors::make_room(if args.tree.recursive { usize::MAX } else { args.files.len() });
             guarded(|| verify::run(common, &args, console))
         }
         Command::Kms(args) => guarded(|| kms::run(common, &args.command, console)),
@@ -111,9 +111,6 @@ fn tree_plan<'a>(
         CliError::usage("a tree needs a directory that it goes into")
             .hint("name it with -o DIR; it is made if it is missing")
     })?;
-    if selection.has_list() && inputs.len() != 1 {
-        return Err(CliError::usage("--files-from takes one INPUT, the directory that its names are relative to"));
-    }
     let existing = match (options.update, writing.force) {
         (true, _) => Existing::Updated,
         (false, true) => Existing::Replaced,
@@ -139,7 +136,8 @@ fn jobs(many: &Many, requests_at_once: usize) -> NonZeroUsize {
     let asked = many.jobs.and_then(|jobs| NonZeroUsize::new(jobs.into()));
     let beside = if requests_at_once > 1 { BESIDE_REQUESTS } else { 0 };
     let waiting = NonZeroUsize::new(requests_at_once + beside).unwrap_or(NonZeroUsize::MIN);
-    asked.unwrap_or_else(|| cores().max(waiting))
+    let most = NonZeroUsize::new(descriptors::most_jobs()).unwrap_or(NonZeroUsize::MIN);
+    asked.unwrap_or_else(|| cores().max(waiting)).min(most)
 }
 
 /// How many threads work on each of `count` files, or of those of a tree: the cores are shared among those that are worked on

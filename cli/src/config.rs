@@ -3,6 +3,7 @@
 mod file;
 mod lines;
 mod rules;
+mod safe;
 mod written;
 
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ use crate::home::Home;
 /// What the configuration says; without a file, nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Config {
+    /// The file; empty if there is none.
+    pub(crate) file: PathBuf,
     /// Keys of AWS KMS that may open files without being named.
     pub(crate) trusted_keys: Vec<Lined<KeyId>>,
     /// Keys that are to open every new file, beside those that are chosen.
@@ -45,7 +48,10 @@ impl Config {
     pub(crate) fn load(home: &Home) -> Result<Self, CliError> {
         let path = Self::path(home);
         match file::read(&path)? {
-            Some(text) => written::parse(&text).map_err(|error| error.file(&path)),
+            Some(text) => match written::parse(&text) {
+                Ok(config) => Ok(Self { file: path, ..config }),
+                Err(error) => Err(error.file(&path)),
+            },
             None => Ok(Self::default()),
         }
     }

@@ -1,6 +1,7 @@
 //! Room for the descriptors of a large batch, or of a mount.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -42,4 +43,40 @@ pub(crate) fn limit() -> usize {
         let current = getrlimit(Resource::Nofile).current.unwrap_or(WANTED);
         usize::try_from(current.min(WANTED)).unwrap_or(0)
     })
+}
+
+/// Directories of trees that are open.
+static DIRECTORIES: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts a directory of a tree, which is open as long as this is there.
+#[derive(Debug)]
+pub(crate) struct OpenDirectory(());
+
+impl OpenDirectory {
+    /// One more is open.
+    pub(crate) fn new() -> Self {
+        DIRECTORIES.fetch_add(1, Ordering::Relaxed);
+        Self(())
+    }
+
+    /// How many are.
+    pub(crate) fn count() -> usize {
+        DIRECTORIES.load(Ordering::Relaxed)
+    }
+
+    /// How many should be at most. As many descriptors are for files without a name, the rest is for everything else.
+    pub(crate) fn most() -> usize {
+        limit() / 3
+    }
+}
+
+impl Drop for OpenDirectory {
+    fn drop(&mut self) {
+        DIRECTORIES.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How many files can be worked on at once: each takes some descriptors.
+pub(crate) fn most_jobs() -> usize {
+    limit() / 32
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use waxseal_container::{ContainerError, Damage};
 use waxseal_envelope::EnvelopeError;
-use waxseal_key_service::{ErrorCode, KeyArn, KeyId, KeyReference, KeyServiceError, Provider};
+use waxseal_key_service::{ContextError, ErrorCode, KeyArn, KeyId, KeyReference, KeyServiceError, Provider};
 use waxseal_kms_local::StoreError;
 
 use crate::atomic::cannot_write;
@@ -59,6 +59,12 @@ pub(crate) fn container(error: &ContainerError, input: &Path, output: &Path) -> 
 /// The error of an encryption context that no container can hold.
 pub(crate) fn context(error: &ContainerError) -> CliError {
     CliError::usage(shown(&error.to_string())).hint("change the pairs that -c gives")
+}
+
+/// The error of pairs that make no encryption context.
+pub(crate) fn pairs(error: &ContextError) -> CliError {
+    CliError::usage(shown(&error.to_string()))
+        .hint("-c takes NAME=VALUE, each name once; for what is read also NAME alone")
 }
 
 fn damaged(offset: u64, damage: &Damage) -> CliError {
@@ -164,6 +170,9 @@ pub(crate) fn key_service(error: &KeyServiceError) -> CliError {
             built.hint("the encrypted data key was changed, or belongs to another file: use another copy of the file")
         }
         ErrorCode::NotFound => built.hint("'waxseal status' shows the store and its default key"),
+        ErrorCode::Unreachable => built.hint(
+            "check that 'waxseal kms serve' runs there; --kms or WAXSEAL_KMS says where a key store is looked for",
+        ),
         ErrorCode::AccessDenied
         | ErrorCode::AlreadyExists
         | ErrorCode::DryRunOperation

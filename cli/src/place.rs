@@ -240,7 +240,7 @@ fn occupied(
             Replace::Yes => Ok(Place::File(FileTarget { path: path.to_owned(), directory: None, replace })),
             Replace::No => Err(already_exists(path)),
         },
-        FileType::Directory => Err(CliError::new(Class::Output, "is a directory").file(path)),
+        FileType::Directory => Err(CliError::new(Class::Output, "is a directory").file(path).hint("name a file in it")),
         FileType::BlockDevice if replace == Replace::No => {
             Err(CliError::new(Class::Output, "is a block device, whatever it holds would be lost")
                 .file(path)
@@ -263,8 +263,8 @@ fn stream_at(path: &Path, direction: Direction) -> Result<Place, CliError> {
     Ok(Place::Stream(file))
 }
 
-/// Follows links by hand to the name that does not exist yet.
-fn end_of_links(path: &Path) -> Result<PathBuf, CliError> {
+/// Follows links by hand to the name that is no link, and may not exist yet.
+pub(crate) fn end_of_links(path: &Path) -> Result<PathBuf, CliError> {
     let mut end = path.to_owned();
     for _ in 0..40 {
         match std::fs::read_link(&end) {

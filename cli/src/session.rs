@@ -122,6 +122,7 @@ impl<'a> Session<'a> {
     }
 
     /// Finds keys, by their ARNs; one that is named twice is found once.
+    #[cfg(feature = "fuse")]
     pub(crate) fn find_all<'k>(
         &self,
         keys: impl IntoIterator<Item = &'k KeyReference>,

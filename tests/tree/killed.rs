@@ -103,3 +103,72 @@ fn what_kills_have_left_is_named_once() {
         run.says(" and 6 more: left out: interrupted runs have left them").says(", 7 left out");
     }
 }
+
+/// What is in the tree `src`, kept beside it as `kept`.
+fn keep(world: &World) {
+    let copied = std::process::Command::new("cp").args(["-a", "src", "kept"]).current_dir(world.dir()).status();
+    assert!(copied.unwrap().success());
+}
+
+/// The names of the files below a directory, sorted.
+fn files(world: &World, root: &str) -> Vec<String> {
+    let lines = listing(&world.path(root)).into_iter().filter(|line| line.split(' ').nth(2) == Some("f"));
+    lines.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
+}
+
+/// Starts `encrypt -r --update` of the tree with an option, kills it after so many milliseconds, and checks what there is.
+fn kill_encrypting(world: &World, option: &str, pause: u64) {
+    let mut child = world.command(["encrypt", "-q", "-r", "-u", option, "src", "-o", "vault"]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(pause));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let run = world.run(["verify", "-q", "-r", "vault"]);
+    assert!(matches!(run.code, Some(0 | 3)), "{run:?}");
+}
+
+#[test]
+fn a_kill_while_sources_are_removed_loses_nothing() {
+    let world = World::with_store();
+    for folder in 0..10 {
+        fs::create_dir_all(world.path(&format!("src/{folder}"))).unwrap();
+        (0..40_usize).for_each(|file| world.write(&format!("src/{folder}/{file}"), noise(file * 500, file as u64)));
+    }
+    keep(&world);
+    for pause in [5, 15, 30, 60, 100, 150] {
+        kill_encrypting(&world, "--remove-source", pause);
+        for name in files(&world, "kept") {
+            let is_in = |root: &str, ending: &str| world.path(&format!("{root}/{name}{ending}")).exists();
+            assert!(is_in("src", "") || is_in("vault", ".wax"), "{name} is lost after {pause} ms");
+        }
+    }
+    world.run(["encrypt", "-q", "-r", "-u", "--remove-source", "src", "-o", "vault"]).succeeds_silently();
+    assert_eq!(files(&world, "src"), Vec::<String>::new());
+    world.run(["decrypt", "-q", "-r", "vault", "-o", "back"]).succeeds_silently();
+    for name in files(&world, "kept") {
+        assert!(world.read(&format!("back/{name}")) == world.read(&format!("kept/{name}")), "{name}");
+    }
+}
+
+#[test]
+fn a_kill_while_containers_are_deleted_takes_none_that_has_a_source() {
+    let world = World::with_store();
+    many_files(&world);
+    world.run(["encrypt", "-q", "-r", "src", "-o", "vault"]).succeeds_silently();
+    for folder in 0..30 {
+        (0..20).for_each(|file| fs::remove_file(world.path(&format!("src/{folder}/{file}"))).unwrap());
+    }
+    world.write("vault/3/notes", "no container");
+    keep(&world);
+    for pause in [5, 10, 20, 30, 45, 70] {
+        kill_encrypting(&world, "--delete", pause);
+        for name in files(&world, "src") {
+            assert!(world.path(&format!("vault/{name}.wax")).exists(), "{name} has no container after {pause} ms");
+        }
+        assert_eq!(world.read("vault/3/notes"), b"no container");
+    }
+    world.run(["encrypt", "-q", "-r", "-u", "--delete", "src", "-o", "vault"]).succeeds_silently();
+    fs::remove_file(world.path("vault/3/notes")).unwrap();
+    let stored: Vec<String> = files(&world, "vault").iter().map(|name| name.replace(".wax", "")).collect();
+    assert_eq!(stored, files(&world, "src"));
+    assert_same(&world.path("src"), &world.path("kept"));
+}

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use super::support::assert_same;
 use crate::support::{Run, World, json_lines, names_in, noise};
 
-/// A temporary name of a run that is no more.
+/// A temporary name of a run that is no more, on this machine since it was started.
 fn left(number: u32) -> String {
-    format!(".waxseal-tmp-0123456789abcdef-{number}")
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    format!(".waxseal-tmp-{}89abcdef-{number}", &boot[..8])
 }
 
 fn tree() -> World {
@@ -118,4 +119,19 @@ fn a_killed_run_that_was_replacing_leaves_nothing_for_long() {
     world.run(["encrypt", "-q", "-f", "-r", "src", "-o", "vault"]).succeeds_silently();
     assert!(!has_temporary());
     assert_eq!(names_in(&world.path("vault")).len(), 300);
+}
+
+#[test]
+fn what_another_machine_may_be_making_stays() {
+    let world = tree();
+    let name = left(0);
+    let other = if name.starts_with(".waxseal-tmp-0") { "1" } else { "0" };
+    let of_another = format!(".waxseal-tmp-{other}{}", &name[".waxseal-tmp-0".len()..]);
+    for name in [&name, &of_another] {
+        world.write(&format!("vault/{name}"), "half a file");
+        // A finished output has the time of its source.
+        super::support::touch(&world.path("vault").join(name), "2001-02-03 04:05:06");
+    }
+    world.run(["encrypt", "-r", "--update", "src", "-o", "vault"]).succeeds().says(", 1 leftover removed");
+    assert_eq!(names_in(&world.path("vault")), [of_another.as_str(), "d", "f.wax"]);
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::World;
+use crate::support::{World, json_lines};
 
 #[test]
 fn a_check_that_finds_no_container_fails() {
@@ -23,10 +23,28 @@ fn a_check_that_finds_no_container_fails() {
     world.run(["verify", "-r", "other", "--include", "nope"]).fails_with(3).says("no container was found in it");
     let run = world.run(["verify", "-r", "other", "empty"]).fails_with(10);
     run.says("empty: no container was found in it").says("1 file verified").says("; 1 failed");
-    // A sample that draws none of those that there are is well.
-    for _ in 0..20 {
-        world.run(["verify", "-r", "other", "--sample", "1"]).succeeds();
+}
+
+#[test]
+fn a_sample_of_few_files_has_one_of_each_input_at_least() {
+    let world = World::with_store();
+    for folder in ["one/d", "two"] {
+        fs::create_dir_all(world.path(folder)).unwrap();
     }
+    for name in ["one/a", "one/d/b", "one/d/c", "two/a"] {
+        world.write(name, name);
+        world.run(["encrypt", "-q", name]).succeeds_silently();
+    }
+    let run = world.run(["verify", "-r", "one", "two", "--sample", "0.0001", "--json"]).succeeds();
+    let summary = json_lines(&run.stderr).pop().unwrap();
+    // That more than one in a million is drawn happens once in a hundred thousand runs.
+    let [verified, rest] = ["succeeded", "not_drawn"].map(|member| summary[member].as_u64().unwrap());
+    assert!(verified >= 2 && verified + rest == 4, "{summary}");
+    world.run(["verify", "-r", "one", "--sample", "0.0001"]).succeeds().says(" not in the sample");
+    world.write("two/a.wax", "damaged");
+    world.run(["verify", "-r", "two", "--sample", "0.0001"]).fails_with(10).says("not a Waxseal container");
+    fs::remove_file(world.path("two/a.wax")).unwrap();
+    world.run(["verify", "-r", "two", "--sample", "50"]).fails_with(3).says("no container was found in it");
 }
 
 #[test]

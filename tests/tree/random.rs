@@ -39,7 +39,7 @@ enum Made {
 
 /// Where it is made, and when it was changed last.
 #[derive(Clone, Debug)]
-struct Step {
+pub(super) struct Step {
     name: Vec<u8>,
     /// The directory it is made in: one of those made before.
     within: prop::sample::Index,
@@ -71,7 +71,8 @@ fn made() -> impl Strategy<Value = Made> {
     ]
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+/// Trees of up to 40 things.
+pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = (name(), any::<prop::sample::Index>(), made(), any::<u32>(), 0_u32..1_000_000_000);
     let step =
         step.prop_map(|(name, within, made, seconds, nanoseconds)| Step { name, within, made, seconds, nanoseconds });
@@ -79,7 +80,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// Makes the tree. Steps whose name is taken, or would be that of a container, are passed over.
-fn make(root: &Path, steps: &[Step]) {
+pub(super) fn make(root: &Path, steps: &[Step]) {
     fs::create_dir(root).unwrap();
     let (mut folders, mut files, mut times) = (vec![root.to_owned()], Vec::<PathBuf>::new(), Vec::new());
     for step in steps {
@@ -131,7 +132,8 @@ fn make(root: &Path, steps: &[Step]) {
     }
 }
 
-fn config() -> Config {
+/// How often random trees are tried.
+pub(super) fn config() -> Config {
     let cases = u32::try_from(12 * crate::support::scale()).unwrap();
     Config { cases, failure_persistence: None, ..Config::default() }
 }

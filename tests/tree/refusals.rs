@@ -150,3 +150,30 @@ fn what_is_named_like_an_ending_only_is_left_out() {
     world.run(["decrypt", "-q", "-r", "vault", "-o", "back"]).succeeds_silently();
     assert_eq!(names_in(&world.path("back")), ["...wax", "..wax", ".wax"]);
 }
+
+#[test]
+fn names_that_would_be_one_where_links_are_followed_are_refused_too() {
+    let world = World::with_store();
+    fs::create_dir_all(world.path("src/x.wax")).unwrap();
+    world.write("target", "content");
+    for (target, link) in [("../target", "src/x"), ("../nowhere", "src/y")] {
+        symlink(target, world.path(link)).unwrap();
+    }
+    world.write("src/x.wax/in", "content");
+    let run = world.run(["encrypt", "-r", "-L", "src", "-o", "vault"]).fails_with(10);
+    run.says("src/x.wax: has the name of the container of x").says("1 file encrypted");
+    assert_eq!(world.run(["cat", "vault/x.wax"]).succeeds().text(), "content");
+    // Links that are kept have their own names.
+    fs::remove_dir_all(world.path("vault")).unwrap();
+    world.run(["encrypt", "-q", "-r", "src", "-o", "vault"]).succeeds_silently();
+    assert_eq!(names_in(&world.path("vault")), ["x", "x.wax", "y"]);
+    // A container that a link leads to hides a directory as well.
+    fs::remove_dir_all(world.path("vault")).unwrap();
+    fs::create_dir_all(world.path("vault/z")).unwrap();
+    world.write("vault/z/left", "out");
+    world.run(["encrypt", "-q", "target"]).succeeds_silently();
+    symlink("../target.wax", world.path("vault/z.wax")).unwrap();
+    let run = world.run(["decrypt", "-r", "-L", "vault", "-o", "back"]).succeeds();
+    run.says("vault/z: left out: z.wax beside it is the container of a file of this name");
+    assert_eq!(world.read("back/z"), b"content");
+}

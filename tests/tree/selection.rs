@@ -17,6 +17,7 @@ fn tree(world: &World) {
 
 /// What `encrypt -r` with these arguments makes of the tree: directories end in a slash, the ending of names is left out.
 fn made(world: &World, arguments: &[&str]) -> Vec<String> {
+    fs::remove_dir_all(world.path("vault")).ok();
     world.run(["encrypt", "-q", "-r", "src", "-o", "vault"].iter().chain(arguments)).succeeds_silently();
     taken(world)
 }
@@ -106,4 +107,33 @@ fn a_file_that_is_encrypted_has_no_other_name_than_its_own() {
     assert_eq!(crate::support::names_in(&world.path("vault")), ["m.tmp.wax.wax", "n.tmp.wax.wax"]);
     world.run(["encrypt", "-q", "-r", "src", "-o", "other", "--include", "*.tmp"]).succeeds_silently();
     assert_eq!(crate::support::names_in(&world.path("other")), ["n.tmp.wax"]);
+}
+
+#[test]
+fn a_list_that_cannot_be_read_ends_the_run_before_it_begins() {
+    let world = World::with_store();
+    tree(&world);
+    std::os::unix::fs::symlink("nowhere", world.path("dangling")).unwrap();
+    for (list, why) in [("missing", "no such file"), ("dangling", "no such file"), ("src", "is a directory")] {
+        let run = world.run(["encrypt", "-r", "src", "-o", "vault", "--files-from", list]).fails_with(3);
+        run.says(&format!("error: {list}: the list cannot be read: ")).says(why);
+        world.run(["verify", "-r", "src", "--files-from", list]).fails_with(3);
+    }
+    assert!(!world.path("vault").exists());
+    world.write("list", "top.txt\n");
+    let two = world.run(["verify", "-r", "src/a", "src/c", "--files-from", "list"]).fails_with(2);
+    two.says("--files-from takes one INPUT");
+}
+
+#[test]
+fn a_listed_name_that_leads_through_something_else_than_directories_says_so() {
+    let world = World::with_store();
+    tree(&world);
+    std::os::unix::fs::symlink("a/b", world.path("src/link")).unwrap();
+    world.write("list", "link/two.log\ntop.txt/x\nlink\n");
+    let run = world.run(["encrypt", "-r", "src", "-o", "vault", "--files-from", "list"]).fails_with(10);
+    let run = run.says("src/link: is a link, and is not followed\nhint: follow links with -L, or name the directory");
+    run.says("src/top.txt: is no directory, so nothing lies in it").says(", 1 link; 2 failed");
+    world.write("list", "link/two.log\n");
+    assert_eq!(made(&world, &["-L", "--files-from", "list"]), ["link/", "link/two.log"]);
 }

@@ -69,7 +69,7 @@ pub(super) fn touch(path: &Path, time: &str) {
 /// Asserts that two trees are the same by rsync's own check: names, kinds, contents, modes, owners, times with nanoseconds,
 /// links of both kinds and extended attributes. Said loudly where rsync is missing.
 #[track_caller]
-pub(super) fn assert_same(one: &Path, other: &Path) {
+pub(crate) fn assert_same(one: &Path, other: &Path) {
     let Some(rsync) = needed("rsync") else { return };
     let mut command = Command::new(rsync);
     command.args([
@@ -87,7 +87,7 @@ pub(super) fn assert_same(one: &Path, other: &Path) {
 }
 
 /// Everything below a directory by its path, with what tells whether it was written anew.
-pub(super) fn listing(root: &Path) -> Vec<String> {
+pub(crate) fn listing(root: &Path) -> Vec<String> {
     let output = Command::new("find").arg(root).args(["-printf", "%P %i %y %m %U %G %s %T@ %C@\\n"]).output().unwrap();
     assert!(output.status.success());
     let mut lines: Vec<String> = String::from_utf8_lossy(&output.stdout).lines().map(ToOwned::to_owned).collect();

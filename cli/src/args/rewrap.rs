@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args};
-use waxseal_envelope::AwsAccount;
 
-use super::{AwsOptions, Many, PassphraseOptions, TreeOptions};
+use super::{Demands, Many, PassphraseOptions, TreeOptions};
 
 /// `waxseal rewrap`.
 #[derive(Debug, Args)]
@@ -56,25 +55,7 @@ pub(crate) struct Rewrap {
     #[command(flatten)]
     pub(crate) tree: TreeOptions,
     #[command(flatten)]
-    pub(crate) sources: Sources,
+    pub(crate) demands: Demands,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseOptions,
-}
-
-/// The keys that are asked to give data keys to others.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Opening")]
-pub(crate) struct Sources {
-    /// Ask only this KMS key of the files for their data keys: key id, ARN or alias (repeatable) [default: any key of
-    /// the store, and keys of AWS KMS that the configuration trusts]
-    #[arg(short, long = "key", value_name = "KEY")]
-    pub(crate) keys: Vec<String>,
-    /// Ask any key of AWS KMS that belongs to this account (repeatable)
-    #[arg(long, value_name = "ACCOUNT")]
-    pub(crate) discovery: Vec<AwsAccount>,
-    /// Insist on this pair, or on a pair of this name, in the files' encryption context (repeatable)
-    #[arg(short, long = "context", value_name = "NAME[=VALUE]")]
-    pub(crate) context: Vec<String>,
-    #[command(flatten)]
-    pub(crate) aws: AwsOptions,
 }

@@ -7,10 +7,10 @@ use waxseal_envelope::AwsAccount;
 
 use super::AwsOptions;
 
-/// How a container is opened.
+/// What containers have to be, and which keys may be asked about them.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Opening")]
-pub(crate) struct Reading {
+pub(crate) struct Demands {
     /// Open only with this KMS key: key id, ARN or alias (repeatable) [default: any key of the store, and keys
     /// of AWS KMS that the configuration trusts]
     #[arg(short, long = "key", value_name = "KEY")]
@@ -21,11 +21,19 @@ pub(crate) struct Reading {
     /// Insist on this pair, or on a pair of this name, in the file's encryption context (repeatable)
     #[arg(short, long = "context", value_name = "NAME[=VALUE]")]
     pub(crate) context: Vec<String>,
+    #[command(flatten)]
+    pub(crate) aws: AwsOptions,
+}
+
+/// How a container is read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Opening")]
+pub(crate) struct Reading {
+    #[command(flatten)]
+    pub(crate) demands: Demands,
     /// Read an interrupted container as far as it was certainly written
     #[arg(long)]
     pub(crate) recover: bool,
-    #[command(flatten)]
-    pub(crate) aws: AwsOptions,
 }
 
 /// How an output file is written.
@@ -46,8 +54,7 @@ pub(crate) struct Writing {
 /// How several inputs are worked on.
 #[derive(Debug, Args)]
 pub(crate) struct Many {
-    /// Work on this many files at once [default: the number of cores, or 8 more than --kms-concurrency allows where
-    /// keys of AWS KMS are used]
+    /// Work on this many files at once [default: the number of cores, and more where answers of AWS KMS are waited for]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
     /// Write every failure to FILE as a line of JSON, and at the end the summary

@@ -15,13 +15,13 @@ pub(crate) struct TreeOptions {
     #[arg(short = 'L', long, requires = "recursive")]
     pub(crate) dereference: bool,
     /// Leave out what matches this pattern, and everything in it: *.o matches names at any depth, /cache and a/b paths
-    /// below INPUT, cache/ directories only (repeatable)
+    /// below the input, cache/ directories only (repeatable)
     #[arg(long, value_name = "PATTERN", requires = "recursive")]
     pub(crate) exclude: Vec<String>,
     /// Take only what matches this pattern, and everything in it; what matches --exclude is left out of that (repeatable)
     #[arg(long, value_name = "PATTERN", requires = "recursive")]
     pub(crate) include: Vec<String>,
-    /// Take only the names in this file, one a line, relative to INPUT; - is standard input
+    /// Take only the names in this file, one a line, relative to the one input; - is standard input
     #[arg(long, value_name = "FILE", requires = "recursive")]
     pub(crate) files_from: Option<PathBuf>,
     /// Names in that file end with a zero byte, not with a line

@@ -39,7 +39,7 @@ pub(crate) struct Verify {
     pub(crate) many: Many,
     #[command(flatten)]
     pub(crate) tree: TreeOptions,
-    /// Check only a random share of the files, in percent, another one each time
+    /// Check only a random share of the files, in percent, another one each time, and at least one of each input
     #[arg(long, value_name = "PERCENT", requires = "recursive", conflicts_with = "repair", help_heading = "Trees")]
     pub(crate) sample: Option<Share>,
     #[command(flatten)]

@@ -1,17 +1,16 @@
 //! Outputs under a temporary name, which are renamed when they are complete.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags, fdatasync, linkat, openat, renameat, renameat_with, unlinkat};
 use rustix::io::Errno;
 
 use super::hold::hold_directory_of;
+use super::temporary_name::temporary_name;
 use super::{Attributes, PREFIX, PREFIX_IN_MOUNT};
 use crate::interrupt::Unfinished;
 use crate::place::{Replace, Spot};
@@ -118,60 +117,5 @@ fn rename_to_free(from: &Spot, to: &Spot) -> rustix::io::Result<()> {
             unlinkat(from.at(), &from.name, AtFlags::empty())
         }
         done => done,
-    }
-}
-
-/// Whether this is a name that [`temporary_name`] has given.
-pub(crate) fn is_temporary_name(name: &OsStr) -> bool {
-    let name = name.to_str().unwrap_or_default();
-    let rest = [PREFIX, PREFIX_IN_MOUNT].iter().find_map(|prefix| name.strip_prefix(prefix));
-    let Some((process, count)) = rest.and_then(|rest| rest.split_once('-')) else { return false };
-    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    process.len() == 16
-        && process.bytes().all(is_hex)
-        && count.parse::<u64>().is_ok_and(|number| number.to_string() == count)
-}
-
-/// A name that nobody else uses: random for the process, counted within it.
-fn temporary_name(prefix: &str) -> io::Result<String> {
-    static PROCESS: OnceLock<u64> = OnceLock::new();
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let process = match PROCESS.get() {
-        Some(process) => *process,
-        None => {
-            let drawn = getrandom::u64()
-                .map_err(|error| io::Error::other(format!("the system gives no random numbers: {error}")))?;
-            *PROCESS.get_or_init(|| drawn)
-        }
-    };
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    Ok(format!("{prefix}{process:016x}-{count}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn temporary_names_are_known_by_their_form() {
-        for prefix in [PREFIX, PREFIX_IN_MOUNT] {
-            assert!(is_temporary_name(temporary_name(prefix).unwrap().as_ref()));
-        }
-        for name in [
-            ".waxseal-tmp-",
-            ".waxseal-tmp-0123456789abcdef",
-            ".waxseal-tmp-0123456789abcdef-",
-            ".waxseal-tmp-0123456789abcdef-x",
-            ".waxseal-tmp-0123456789abcdef-01",
-            ".waxseal-tmp-0123456789abcdef-+1",
-            ".waxseal-tmp-0123456789ABCDEF-1",
-            ".waxseal-tmp-0123456789abcde-1",
-            ".waxseal-tmp-0123456789abcdef-1.wax",
-            "waxseal-tmp-0123456789abcdef-1",
-            // Those of a mount, and of a backup of the keys.
-            ".waxseal-tmp-0123456789abcdef0123456789abcdef",
-        ] {
-            assert!(!is_temporary_name(name.as_ref()), "{name}");
-        }
     }
 }

@@ -36,7 +36,7 @@ enum Way {
 impl Nameless {
     /// Makes one beside `target`, mode 0600. Where it cannot be had, the reason is left to whoever then tries a named one.
     pub(super) fn create(target: &Spot) -> Option<Self> {
-        if MISSING.load(Ordering::Relaxed) || OPEN.load(Ordering::Relaxed) >= descriptors::limit() / 2 {
+        if MISSING.load(Ordering::Relaxed) || OPEN.load(Ordering::Relaxed) >= descriptors::limit() / 3 {
             return None;
         }
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;

@@ -4,6 +4,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::sync::GroupSync;
+use super::turns::Turn;
 use super::{Batch, Then};
 use crate::atomic::Temporary;
 use crate::descriptors;
@@ -49,20 +50,33 @@ pub(super) fn most_files() -> usize {
 }
 
 impl Batch<'_> {
-    /// Adds an output to the group, and gives the group if it is full then.
-    pub(super) fn add(&self, output: Output) -> Option<Group> {
+    /// Adds an output to the group, and gives the group if it is full then, with the turn to publish it. Who waits for that keeps
+    /// others from filling more groups.
+    pub(super) fn add(&self, output: Output) -> Option<(Group, Turn<'_>)> {
         let mut group = self.group();
         group.bytes = group.bytes.saturating_add(output.1.plaintext_bytes);
         group.outputs.push(output);
         let is_old = group.since.get_or_insert_with(Instant::now).elapsed() >= GROUP_AGE;
         let full = group.outputs.len() >= self.group_files || group.bytes >= GROUP_BYTES || is_old;
-        full.then(|| std::mem::replace(&mut *group, Group::with_room(self.group_files)))
+        full.then(|| self.detach(&mut group, self.group_files))
+    }
+
+    /// Takes the group away, to be published, and leaves one with room for so many.
+    fn detach(&self, group: &mut Group, room: usize) -> (Group, Turn<'_>) {
+        let turn = self.turns.take();
+        (std::mem::replace(group, Group::with_room(room)), turn)
+    }
+
+    /// Publishes what is there, and more comes.
+    pub(super) fn publish_now(&self) {
+        let (now, turn) = self.detach(&mut self.group(), self.group_files);
+        self.publish(now, turn);
     }
 
     /// Publishes what is there.
     pub(super) fn publish_rest(&self) {
-        let rest = std::mem::replace(&mut *self.group(), Group::with_room(0));
-        self.publish(rest);
+        let (rest, turn) = self.detach(&mut self.group(), 0);
+        self.publish(rest, turn);
     }
 
     /// The group that is being filled.
@@ -71,7 +85,7 @@ impl Batch<'_> {
     }
 
     /// Makes a group durable: contents, names, directories, in this order.
-    pub(super) fn publish(&self, group: Group) {
+    pub(super) fn publish(&self, group: Group, _turn: Turn<'_>) {
         let temporaries: Vec<&Temporary> = group.outputs.iter().map(|(temporary, ..)| temporary).collect();
         let mut sync = GroupSync::contents(&temporaries);
         let mut named = Vec::with_capacity(group.outputs.len());

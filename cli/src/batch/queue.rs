@@ -97,6 +97,11 @@ impl<T> Queue<T> {
         self.state().put
     }
 
+    /// Whether nothing waits to be worked on.
+    pub(super) fn is_empty(&self) -> bool {
+        self.state().items.is_empty()
+    }
+
     /// Closes the queue when the calling thread panics, so that nobody waits for it for ever.
     pub(super) fn closed_on_panic(&self) -> impl Drop + '_ {
         ClosedOnPanic(self)

@@ -22,6 +22,8 @@ pub(super) struct Tally {
     pub(super) unchanged: AtomicUsize,
     /// What was named and left out.
     pub(super) left_out: AtomicUsize,
+    /// What was there to be checked, and not in the sample.
+    pub(super) not_drawn: AtomicUsize,
     /// What was removed because its source is gone.
     pub(super) deleted: AtomicUsize,
     /// Temporary files of killed runs that were removed.
@@ -81,7 +83,7 @@ impl Tally {
     }
 
     /// The counts that there are in trees only, with their names.
-    fn of_trees(&self) -> [(&'static str, &'static str, usize); 6] {
+    fn of_trees(&self) -> [(&'static str, &'static str, usize); 7] {
         let read = |count: &AtomicUsize| count.load(Ordering::Relaxed);
         [
             ("directories", "directories", read(&self.directories)),
@@ -89,6 +91,7 @@ impl Tally {
             ("unchanged", "unchanged", read(&self.unchanged)),
             ("deleted", "deleted", read(&self.deleted)),
             ("left_out", "left out", read(&self.left_out)),
+            ("not_drawn", "not in the sample", read(&self.not_drawn)),
             ("leftovers", "leftovers removed", read(&self.leftovers)),
         ]
     }

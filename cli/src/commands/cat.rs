@@ -20,7 +20,7 @@ pub(crate) fn run(common: &Common, args: &Cat, console: &Console) -> Result<(), 
         return Err(CliError::usage("--range takes one file").hint("run it once for each file"));
     }
     console.stdout_carries_data();
-    let reader = Reader::new(Opening::new(common, &args.reading, &args.passphrase)?, cores(), console)?;
+    let reader = Reader::new(Opening::of(common, &args.reading, &args.passphrase)?, cores(), console)?;
     for file in &args.files {
         let name = InputName::parse(file);
         let written = write(&reader, &name, args);

@@ -19,10 +19,10 @@ use crate::tree::{Convert, Converted, Selection, SparseSink, copy, has_directory
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &Decrypt, console: &Console) -> Result<(), CliError> {
     let inputs = InputName::parse_all(&args.inputs)?;
-    let selection = Selection::new(&args.tree, Direction::Decrypt)?;
     let is_tree = has_directory(&args.inputs, &args.tree)?;
+    let selection = Selection::new(&args.tree, Direction::Decrypt)?;
     let log = failure_log(&args.many)?;
-    let opening = Opening::new(common, &args.reading, &args.passphrase)?;
+    let opening = Opening::of(common, &args.reading, &args.passphrase)?;
     let jobs = jobs(&args.many, opening.requests_at_once());
     let threads = threads_a_file((!is_tree).then_some(inputs.len()), jobs);
     let reader = Reader::new(opening, threads, console)?;

@@ -28,8 +28,8 @@ pub(crate) fn run(common: &Common, args: &Encrypt, console: &Console) -> Result<
     let inputs = InputName::parse_all(&args.inputs)?;
     let (context, suite, passphrase, aws) =
         (&args.context, args.suite.unwrap_or_default(), &args.passphrase, &args.aws);
-    let selection = Selection::new(&args.tree, Direction::Encrypt)?;
     let is_tree = has_directory(&args.inputs, &args.tree)?;
+    let selection = Selection::new(&args.tree, Direction::Encrypt)?;
     let output = args.writing.output.as_deref();
     let sources = if is_tree { Sources::Trees(&args.inputs) } else { Sources::Files { inputs: &inputs, output } };
     let new = NewFiles::new(&Planned { common, keys: &args.keys, context, suite, passphrase, aws, sources }, console)?
@@ -105,6 +105,10 @@ impl Convert for Encryption<'_> {
         let sealed = sealed.map_err(|error| failed(&error, name, label))?;
         refuse_changed(&input)?;
         Ok(Converted { report: new.report(sealed.plaintext_len)?, unlocked })
+    }
+
+    fn kind(&self, name: &Path) -> usize {
+        self.new.kind(name)
     }
 }
 

@@ -9,7 +9,7 @@ use waxseal_envelope::lock_exclusive;
 
 use super::encrypt::{read_for, refuse_changed};
 use super::reading::{Opening, Reader};
-use crate::args::{self, Common, Encrypt};
+use crate::args::{Common, Demands, Encrypt};
 use crate::batch::{Batch, Outcome, Telling};
 use crate::commands::{jobs, threads_a_file};
 use crate::error::{Class, CliError};
@@ -27,13 +27,8 @@ pub(super) fn run(common: &Common, args: &Encrypt, prepared: &Path, console: &Co
             .hint("prepare one for each of them: 'waxseal prepare FILE...'"));
     }
     // As for reading: the keys and the context that are named are demands on what the container says.
-    let demands = args::Reading {
-        keys: args.keys.clone(),
-        context: args.context.clone(),
-        discovery: Vec::new(),
-        recover: false,
-        aws: args.aws.clone(),
-    };
+    let (keys, context, aws) = (args.keys.clone(), args.context.clone(), args.aws.clone());
+    let demands = Demands { keys, context, discovery: Vec::new(), aws };
     let opening = Opening::new(common, &demands, &args.passphrase)?;
     let jobs = jobs(&args.many, opening.requests_at_once());
     let reader = Reader::new(opening, threads_a_file(Some(1), jobs), console)?;

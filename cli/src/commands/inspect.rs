@@ -19,9 +19,8 @@ use crate::tree::{Selection, has_directory};
 
 /// Runs the command.
 pub(crate) fn run(args: &Inspect, console: &Console) -> Result<(), CliError> {
-    let selection = Selection::new(&args.tree, Direction::Decrypt)?;
     if has_directory(&args.files, &args.tree)? {
-        return tree::run(args, &selection, console);
+        return tree::run(args, &Selection::new(&args.tree, Direction::Decrypt)?, console);
     }
     let mut failed = 0_usize;
     for (index, file) in args.files.iter().enumerate() {

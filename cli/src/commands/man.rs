@@ -10,6 +10,7 @@ use clap_mangen::roff::{Roff, roman};
 use serde_json::json;
 
 use crate::args::{self, Cli};
+use crate::atomic::cannot_write;
 use crate::error::{Class, CliError};
 use crate::output::Console;
 use crate::shown::shown;
@@ -22,7 +23,7 @@ pub(crate) fn run(args: &args::Man, console: &Console) -> Result<(), CliError> {
     let mut root = Cli::command().disable_help_subcommand(true);
     root.build();
     let directory = &args.directory;
-    fs::create_dir_all(directory).map_err(|error| cannot_write(&error, directory))?;
+    fs::create_dir_all(directory).map_err(|error| cannot_write(directory, error))?;
     let mut names = Vec::new();
     write_pages(&root, directory, &mut names)?;
     let place = directory.to_string_lossy();
@@ -36,13 +37,9 @@ pub(crate) fn run(args: &args::Man, console: &Console) -> Result<(), CliError> {
 fn write_pages(command: &Command, directory: &Path, names: &mut Vec<String>) -> Result<(), CliError> {
     let (name, text) = page(command).map_err(|error| CliError::system(Class::Other, "cannot make a page", &error))?;
     let path = directory.join(&name);
-    fs::write(&path, text).map_err(|error| cannot_write(&error, &path))?;
+    fs::write(&path, text).map_err(|error| cannot_write(&path, error))?;
     names.push(name);
     command.get_subcommands().try_for_each(|below| write_pages(below, directory, names))
-}
-
-fn cannot_write(error: &io::Error, path: &Path) -> CliError {
-    CliError::system(Class::Output, "cannot be written", error).file(path)
 }
 
 /// The page of a command: its file's name, and its text.

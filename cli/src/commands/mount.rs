@@ -12,7 +12,7 @@ use rustix::process::umask;
 use serde_json::{Value, json};
 use waxseal_envelope::{ContextAssertion, LocalKeys, NewContainer, Reading};
 use waxseal_fuse::{Level, Log, MountError, Options};
-use waxseal_key_service::{ContextError, EncryptionContext, KeyReference, Provider};
+use waxseal_key_service::{KeyReference, Provider};
 
 use self::log::MountLog;
 use self::place::Place;
@@ -23,6 +23,7 @@ use crate::commands::new_files::{Choice, Chosen, real};
 use crate::config::Config;
 use crate::error::{Class, CliError};
 use crate::home::Home;
+use crate::library_errors;
 use crate::output::Console;
 use crate::session::{Missing, Reach, Session, Setup};
 use crate::shown::shown;
@@ -126,24 +127,20 @@ struct Demands {
     reading: Reading,
     /// The keys that were named.
     named: Vec<KeyReference>,
-    /// The keys of new files.
-    keys: Vec<KeyReference>,
-    /// Those of them that were chosen for these files, not wanted in every file.
-    chosen: Vec<KeyReference>,
-    context: EncryptionContext,
+    /// The keys of new files, and their context.
+    new: Chosen,
 }
 
 impl Demands {
     /// Reads the options; `directory` is that of the containers.
     fn parse(args: &Mount, config: Config, directory: &Path) -> Result<Self, CliError> {
-        let wrong = |error: ContextError| CliError::usage(shown(&error.to_string()));
         let named = args.keys.iter().map(|text| keys::parse_key(text)).collect::<Result<_, _>>()?;
         let opening = keys::for_opening(&args.keys, &args.discovery, &config)?;
         let assertions = args.context.iter().map(|text| ContextAssertion::parse(text));
-        let context = assertions.collect::<Result<_, _>>().map_err(wrong)?;
+        let context = assertions.collect::<Result<_, _>>().map_err(|error| library_errors::pairs(&error))?;
         let pairs: Vec<String> = args.context.iter().filter(|text| text.contains('=')).cloned().collect();
         let chosen = of_new_files(args, &pairs, config, directory)?;
-        let (keys, new) = (chosen.all_keys().cloned().collect(), chosen.context.value);
+        let new = &chosen.context.value;
         // A name alone asks for a pair that new files would not have: they could be written, and never opened.
         let missing = args.context.iter().find(|text| !text.contains('=') && new.get(text).is_none());
         if let Some(name) = missing.filter(|_| !args.read_only) {
@@ -151,7 +148,7 @@ impl Demands {
                 .hint("give the value (-c NAME=VALUE), or mount with --read-only"));
         }
         let reading = Reading { keys: opening, context };
-        Ok(Self { reading, named, keys, chosen: chosen.keys.value, context: new })
+        Ok(Self { reading, named, new: chosen })
     }
 
     /// Opens the key store if its keys are used, finds every key that was named, and says what new files are made as: under
@@ -163,13 +160,17 @@ impl Demands {
         }
         session.find_all(&self.named)?;
         // Where nothing is made, the default key may be gone.
-        let keys = if args.read_only { self.keys.clone() } else { session.find_all(&self.keys)? };
+        let keys: Vec<KeyReference> = if args.read_only {
+            self.new.all_keys().cloned().collect()
+        } else {
+            self.new.find(session)?.into_iter().map(|key| key.value).collect()
+        };
         if args.keys.is_empty() && !args.read_only {
             // What is made here is to be opened here.
-            let own = session.find_all(&self.chosen)?.into_iter().filter(|key| key.provider == Provider::Aws);
+            let own = session.find_all(&self.new.keys.value)?.into_iter().filter(|key| key.provider == Provider::Aws);
             self.reading.keys.aws.extend(own.map(|key| key.key));
         }
-        Ok(NewContainer { keys, context: self.context.clone(), suite: args.suite, created: None })
+        Ok(NewContainer { keys, context: self.new.context.value.clone(), suite: args.suite, created: None })
     }
 }
 

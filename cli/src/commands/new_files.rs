@@ -98,9 +98,19 @@ impl<'a> NewFiles<'a> {
 
     /// The container of what messages call `path`.
     pub(super) fn at<'f>(&'f self, path: &'f Path) -> NewFile<'f> {
+        NewFile { new: self, recipe: self.recipe(path), path }
+    }
+
+    /// A number that is the same for files whose containers get the same keys and the same context.
+    pub(super) fn kind(&self, path: &Path) -> usize {
+        let recipe = self.recipe(path);
+        self.recipes.iter().position(|other| other.is_like(recipe)).unwrap_or_default()
+    }
+
+    fn recipe(&self, path: &Path) -> &Recipe {
         let place = if self.choice.looks_at_paths() { self.places.real(path) } else { None };
         let rule = place.and_then(|place| self.choice.rule_of(&place));
-        NewFile { new: self, recipe: &self.recipes[rule.unwrap_or(self.recipes.len() - 1)], path }
+        &self.recipes[rule.unwrap_or(self.recipes.len() - 1)]
     }
 }
 
@@ -128,12 +138,12 @@ impl NewFile<'_> {
     /// What is said of it when it was made.
     pub(super) fn report(&self, plaintext_bytes: u64) -> Result<FileReport, CliError> {
         let keys = self.recipe.resolved(&self.new.session).map_err(|error| self.scope(error))?;
-        let keys = keys.iter().map(|key| key.key.to_string());
+        let keys = keys.iter().map(|key| key.value.key.to_string());
         Ok(FileReport::new(self.path, plaintext_bytes, keys, self.recipe.context()))
     }
 
     fn refused(&self, error: &EnvelopeError) -> CliError {
-        let error = library_errors::envelope(error, self.path);
+        let error = self.recipe.refused(error, library_errors::envelope(error, self.path));
         if matches!(error.class(), Class::KeyRefused | Class::Usage) { self.scope(error.fatal()) } else { error }
     }
 

@@ -13,7 +13,7 @@ use waxseal_envelope::{
 };
 use waxseal_key_service::{KeyArn, KeyReference};
 
-use crate::args::{self, Common, PassphraseOptions};
+use crate::args::{self, Common, Demands, PassphraseOptions};
 use crate::commands::keys;
 use crate::config::Config;
 use crate::error::CliError;
@@ -32,7 +32,8 @@ const PIECE: usize = 256 << 10;
 
 /// What the options and the configuration say about opening containers.
 pub(super) struct Opening<'a> {
-    options: &'a args::Reading,
+    options: &'a Demands,
+    interrupted: Interrupted,
     passphrase: &'a PassphraseOptions,
     home: Home,
     reading: Reading,
@@ -58,18 +59,27 @@ pub(super) struct OpenContainer<'a> {
 
 impl<'a> Opening<'a> {
     /// Reads the options and the configuration.
-    pub(super) fn new(
+    pub(super) fn of(
         common: &Common,
-        options: &'a args::Reading,
+        reading: &'a args::Reading,
         passphrase: &'a PassphraseOptions,
     ) -> Result<Self, CliError> {
-        let wrong = |error: waxseal_key_service::ContextError| CliError::usage(shown(&error.to_string()));
+        let interrupted = if reading.recover { Interrupted::Recover } else { Interrupted::Refuse };
+        Ok(Self { interrupted, ..Self::new(common, &reading.demands, passphrase)? })
+    }
+
+    /// The same, where an interrupted container is refused in any case.
+    pub(super) fn new(
+        common: &Common,
+        options: &'a Demands,
+        passphrase: &'a PassphraseOptions,
+    ) -> Result<Self, CliError> {
         let context: Result<_, _> = options.context.iter().map(|text| ContextAssertion::parse(text)).collect();
         let home = Home::find(common.home.as_deref())?;
         let keys = keys::for_opening(&options.keys, &options.discovery, &Config::load(&home)?)?;
         let reach = keys::reach_to(&keys);
-        let reading = Reading { keys, context: context.map_err(wrong)? };
-        Ok(Self { options, passphrase, home, reading, reach })
+        let reading = Reading { keys, context: context.map_err(|error| library_errors::pairs(&error))? };
+        Ok(Self { options, interrupted: Interrupted::Refuse, passphrase, home, reading, reach })
     }
 
     /// Lets requests go as far as other keys of the command are as well.
@@ -86,18 +96,12 @@ impl<'a> Opening<'a> {
 impl<'a> Reader<'a> {
     /// Prepares to open containers; each is read on `threads` threads.
     pub(super) fn new(opening: Opening<'_>, threads: NonZeroUsize, console: &'a Console) -> Result<Self, CliError> {
-        let Opening { options, passphrase, home, reading, reach } = opening;
+        let Opening { options, interrupted, passphrase, home, reading, reach } = opening;
         let setup = Setup { home: &home, passphrase, aws: &options.aws, missing: Missing::Refuse, reach };
         let session = Session::new(&setup, console)?;
         // To ask what is in memory costs less than to remember the answer.
         let kept = if setup.answers_at_once()? { CacheLimits::NOTHING } else { CacheLimits::default() };
-        Ok(Self {
-            keys: DataKeyCache::new(session.envelope(), reading, kept),
-            session,
-            interrupted: if options.recover { Interrupted::Recover } else { Interrupted::Refuse },
-            threads,
-            console,
-        })
+        Ok(Self { keys: DataKeyCache::new(session.envelope(), reading, kept), session, interrupted, threads, console })
     }
 
     /// Reads the header, has the data key decrypted, and verifies the header.

@@ -33,17 +33,10 @@ const WAITING_FOR_THE_DISK: usize = 32;
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &args::Rewrap, console: &Console) -> Result<(), CliError> {
     let named = Named::parse(args)?;
-    let demands = args::Reading {
-        keys: args.sources.keys.clone(),
-        context: args.sources.context.clone(),
-        discovery: args.sources.discovery.clone(),
-        recover: false,
-        aws: args.sources.aws.clone(),
-    };
-    let opening = Opening::new(common, &demands, &args.passphrase)?.reaching(keys::reach_of(named.keys()));
+    let opening = Opening::new(common, &args.demands, &args.passphrase)?.reaching(keys::reach_of(named.keys()));
     let jobs = jobs(&args.many, opening.requests_at_once() + WAITING_FOR_THE_DISK);
-    let meant = TreeSelection::new(&args.tree, Direction::Decrypt)?;
     let is_tree = has_directory(&args.files, &args.tree)?;
+    let meant = TreeSelection::new(&args.tree, Direction::Decrypt)?;
     let reader = Reader::new(opening, NonZeroUsize::MIN, console)?.verifying_keys(args.verify_keys);
     let rewrap = Rewrap {
         change: named.find(&reader)?,

@@ -74,7 +74,13 @@ fn text(status: &StoreStatus) -> String {
     let default_key = status.default_key.as_ref().map_or("none: alias/default is gone", |key| key.as_str());
     let backup = status.last_backup_at.map_or_else(
         || "never: without one, losing the store loses everything ('waxseal kms backup FILE')".to_owned(),
-        |at| utc(at.as_millis() / 1000),
+        |at| {
+            let since = match status.keys_since_backup {
+                0 => String::new(),
+                keys => format!("; {}", since_backup(keys)),
+            };
+            format!("{}{since}", utc(at.as_millis() / 1000))
+        },
     );
     [
         format!("key store    {}", shown(&status.directory.to_string_lossy())),
@@ -86,6 +92,12 @@ fn text(status: &StoreStatus) -> String {
         format!("last backup  {backup}"),
     ]
     .join("\n")
+}
+
+/// What is said of keys that the last backup does not have.
+pub(super) fn since_backup(keys: u64) -> String {
+    let were = if keys == 1 { "key was" } else { "keys were" };
+    format!("{keys} {were} made or rotated since, so it does not open everything")
 }
 
 fn json(status: &StoreStatus) -> Value {
@@ -102,6 +114,7 @@ fn json(status: &StoreStatus) -> Value {
         "keys": status.keys,
         "created": status.created_at.as_millis() / 1000,
         "last_backup": status.last_backup_at.map(|at| at.as_millis() / 1000),
+        "keys_since_backup": status.keys_since_backup,
     })
 }
 

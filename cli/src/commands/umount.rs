@@ -33,7 +33,8 @@ pub(crate) fn run(args: &Umount, console: &Console) -> Result<(), CliError> {
 /// Refuses what is not a mount of ours: other file systems are not ours to take away.
 fn refuse_others(mountpoint: &Path) -> Result<(), CliError> {
     let no_table = |error: io::Error| CliError::system(Class::Other, "cannot read the table of mounts", &error);
-    let refused = |text: String| Err(CliError::new(Class::Input, text).file(mountpoint));
+    let hint = format!("'findmnt -t {FILESYSTEM_TYPE}' shows what is mounted, and where");
+    let refused = |text: String| Err(CliError::new(Class::Input, text).file(mountpoint).hint(hint.as_str()));
     match mounts::topmost(mountpoint).map_err(no_table)? {
         None => refused("nothing is mounted there".to_owned()),
         Some(entry) if entry.filesystem != FILESYSTEM_TYPE => {

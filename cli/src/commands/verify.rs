@@ -24,10 +24,10 @@ use crate::tree::{NoContainer, Selection, each_container, has_directory};
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &Verify, console: &Console) -> Result<(), CliError> {
     let inputs: Vec<InputName> = args.files.iter().map(|file| InputName::parse(file)).collect();
-    let opening = Opening::new(common, &args.reading, &args.passphrase)?;
+    let opening = Opening::of(common, &args.reading, &args.passphrase)?;
     let jobs = jobs(&args.many, opening.requests_at_once());
-    let selection = Selection::new(&args.tree, Direction::Decrypt)?.with_sample(args.sample);
     let is_tree = has_directory(&args.files, &args.tree)?;
+    let selection = Selection::new(&args.tree, Direction::Decrypt)?.with_sample(args.sample);
     let threads = threads_a_file((!is_tree).then_some(inputs.len()), jobs);
     let reader = Reader::new(opening, threads, console)?;
     if let Some(output) = &args.salvage {

@@ -7,12 +7,14 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
+use super::safe::{Unsafe, Why, first_unsafe};
 use crate::error::{Class, CliError};
+use crate::shown::shown;
 
 /// Longest configuration that is read, in bytes: thousands of keys.
 const MAX_LEN: u64 = 1 << 20;
 
-/// Reads a file that nobody else may write: who can add a key to it can open every file that is made from then on.
+/// Reads a file that nobody else may write or exchange: who can add a key to it can open every file that is made from then on.
 pub(super) fn read(path: &Path) -> Result<Option<String>, CliError> {
     let cannot = |error: &std::io::Error| CliError::system(Class::Usage, "cannot be read", error).file(path);
     // Nobody waits for whoever would write to a fifo.
@@ -35,10 +37,25 @@ pub(super) fn read(path: &Path) -> Result<Option<String>, CliError> {
             .file(path)
             .hint("chmod go-w it, and let it belong to you or to root"));
     }
+    if let Some(found) = first_unsafe(path, user) {
+        return Err(exchangeable(path, &found));
+    }
     let mut text = String::new();
     file.take(MAX_LEN + 1).read_to_string(&mut text).map_err(|error| cannot(&error))?;
     if text.len() as u64 > MAX_LEN {
         return Err(CliError::usage("is too long for a configuration").file(path));
     }
     Ok(Some(text))
+}
+
+/// The error of a configuration that is safe by itself, and lies where others may put another one.
+fn exchangeable(path: &Path, found: &Unsafe) -> CliError {
+    let at = shown(&found.path.to_string_lossy());
+    let (why, hint) = match found.why {
+        Why::Mode => (format!("{at} may be written by others"), format!("chmod go-w {at}")),
+        Why::Owner => (format!("{at} belongs to somebody else"), format!("let {at} belong to you or to root")),
+    };
+    CliError::usage(format!("could be exchanged by others, who could add a key of theirs to every new file: {why}"))
+        .file(path)
+        .hint(format!("{hint}, or keep the configuration elsewhere with --home DIR or XDG_CONFIG_HOME"))
 }

@@ -11,10 +11,26 @@ pub(crate) struct Lined<T> {
     pub(crate) line: usize,
 }
 
+/// Where the lines of a text end.
+#[derive(Debug)]
+pub(super) struct Lines(Vec<usize>);
+
+impl Lines {
+    /// Finds them.
+    pub(super) fn of(text: &str) -> Self {
+        Self(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(offset, _)| offset).collect())
+    }
+
+    /// The line of a byte of the text, counted from 1.
+    pub(super) fn at(&self, offset: usize) -> usize {
+        self.0.partition_point(|end| *end < offset) + 1
+    }
+}
+
 impl<T> Lined<T> {
-    /// A value of the text that it was read from.
-    pub(super) fn of(text: &str, spanned: Spanned<T>) -> Self {
-        let line = line_at(text, spanned.span().start);
+    /// A value of the text that has these lines.
+    pub(super) fn of(lines: &Lines, spanned: Spanned<T>) -> Self {
+        let line = lines.at(spanned.span().start);
         Self { value: spanned.into_inner(), line }
     }
 
@@ -23,9 +39,4 @@ impl<T> Lined<T> {
         let Self { value, line } = self;
         Ok(Lined { value: map(value, line)?, line })
     }
-}
-
-/// The line of a byte of a text, counted from 1.
-pub(super) fn line_at(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }

@@ -10,6 +10,9 @@ use super::lines::Lined;
 use crate::error::CliError;
 use crate::shown::shown;
 
+/// Rules in a configuration at most: each is prepared when a command begins, and compared with every file.
+pub(super) const MAX_RULES: usize = 1000;
+
 /// A rule of the configuration. It has a key, a context, or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rule {
@@ -33,6 +36,8 @@ pub(crate) struct Patterns {
 /// A part of a pattern.
 #[derive(Debug)]
 enum Part {
+    /// Of the name that it is.
+    Plain(String),
     /// Of one name.
     Name(GlobMatcher),
     /// Of any number of names, or not to be told by itself.
@@ -95,9 +100,10 @@ impl Patterns {
         let may_be = |parts: &[Part]| {
             for (index, part) in parts.iter().enumerate() {
                 match (part, names.get(index)) {
-                    (Part::Any, _) | (Part::Name(_), None) => return true,
+                    (Part::Any, _) | (_, None) => return true,
+                    (Part::Plain(plain), Some(name)) if name.as_os_str() == plain.as_str() => {}
                     (Part::Name(glob), Some(name)) if glob.is_match(name) => {}
-                    (Part::Name(_), Some(_)) => return false,
+                    (Part::Plain(_) | Part::Name(_), Some(_)) => return false,
                 }
             }
             false
@@ -108,6 +114,10 @@ impl Patterns {
 
 impl Part {
     fn new(part: &str) -> Self {
+        // A piece of a choice comes after the one that the choice begins in, and is never looked at.
+        if is_fixed(part) {
+            return Self::Plain(part.to_owned());
+        }
         // What does not stand by itself has a slash in a choice.
         match glob(part) {
             Ok(glob) if part != "**" => Self::Name(glob.compile_matcher()),
@@ -125,6 +135,11 @@ fn body_of(pattern: &str) -> String {
     let names = body.split('/').filter(|name| !name.is_empty());
     let begin = if body.starts_with('~') { "" } else { "/" };
     format!("{begin}{}", names.collect::<Vec<_>>().join("/"))
+}
+
+/// Whether a part of a pattern is the one name that it is of.
+fn is_fixed(part: &str) -> bool {
+    !part.contains(['*', '?', '[', '{', '\\'])
 }
 
 fn glob(pattern: &str) -> Result<globset::Glob, globset::Error> {
@@ -145,8 +160,7 @@ fn at_home(pattern: &str) -> Result<String, CliError> {
 /// The pattern with the links in its fixed part followed, as far as that is there.
 fn real(pattern: &str) -> String {
     let names: Vec<&str> = pattern.split('/').skip(1).collect();
-    let is_fixed = |name: &&&str| !name.contains(['*', '?', '[', '{', '\\']);
-    let fixed = names.iter().take_while(is_fixed).count();
+    let fixed = names.iter().take_while(|name| is_fixed(name)).count();
     for count in (1..=fixed).rev() {
         let path = format!("/{}", names[..count].join("/"));
         let Ok(real) = Path::new(&path).canonicalize() else { continue };

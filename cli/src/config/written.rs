@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -9,7 +10,8 @@ use toml::Spanned;
 use waxseal_container::{Core, Suite};
 use waxseal_key_service::{EncryptionContext, KeyId, KeyReference, Provider};
 
-use super::lines::{Lined, line_at};
+use super::lines::{Lined, Lines};
+use super::rules::MAX_RULES;
 use super::{Config, Rule};
 use crate::error::CliError;
 use crate::shown::shown;
@@ -68,30 +70,39 @@ impl<'de> Deserialize<'de> for OneOrMore {
 
 /// Reads the text of a configuration file. Errors name the line.
 pub(super) fn parse(text: &str) -> Result<Config, CliError> {
+    let lines = &Lines::of(text);
     let written: Written = toml::from_str(text).map_err(|error| {
-        let line = line_at(text, error.span().map_or(0, |span| span.start));
+        let line = lines.at(error.span().map_or(0, |span| span.start));
         at_line(line, error.message()).hint(
             "it knows key, context, trusted-keys and always-keys, and [[rules]] with path, key and context: docs/config.md",
         )
     })?;
-    let each = |keys: Vec<Spanned<String>>| keys.into_iter().map(|key| Lined::of(text, key));
+    if let Some(extra) = written.rules.get(MAX_RULES) {
+        return Err(at_line(
+            lines.at(extra.span().start),
+            &format!("there are {} rules, and {MAX_RULES} is the most", written.rules.len()),
+        )
+        .hint("one pattern can be of several places: /srv/{hr,it}/**, /srv/*/private"));
+    }
+    let each = |keys: Vec<Spanned<String>>| keys.into_iter().map(|key| Lined::of(lines, key));
     Ok(Config {
+        file: PathBuf::new(),
         trusted_keys: each(written.trusted_keys)
             .map(|key| key.map(|key, line| trusted(&key, line)))
             .collect::<Result<_, _>>()?,
         always_keys: each(written.always_keys)
             .map(|key| key.map(|name, line| one_key("always-keys", &name, line)))
             .collect::<Result<_, _>>()?,
-        key: keys(text, written.key)?,
-        context: context(text, written.context)?,
-        rules: written.rules.into_iter().map(|written| rule(text, written)).collect::<Result<_, _>>()?,
+        key: keys(lines, written.key)?,
+        context: context(lines, written.context)?,
+        rules: written.rules.into_iter().map(|written| rule(lines, written)).collect::<Result<_, _>>()?,
     })
 }
 
-fn rule(text: &str, written: Spanned<WrittenRule>) -> Result<Rule, CliError> {
-    let Lined { value: written, line } = Lined::of(text, written);
-    let path = Lined::of(text, written.path);
-    let rule = Rule { path, key: keys(text, written.key)?, context: context(text, written.context)? };
+fn rule(lines: &Lines, written: Spanned<WrittenRule>) -> Result<Rule, CliError> {
+    let Lined { value: written, line } = Lined::of(lines, written);
+    let path = Lined::of(lines, written.path);
+    let rule = Rule { path, key: keys(lines, written.key)?, context: context(lines, written.context)? };
     if rule.key.is_none() && rule.context.is_none() {
         return Err(
             at_line(line, "the rule says nothing of the files that it is of").hint("give it a key, a context, or both")
@@ -101,7 +112,7 @@ fn rule(text: &str, written: Spanned<WrittenRule>) -> Result<Rule, CliError> {
     Ok(rule)
 }
 
-fn keys(text: &str, written: Option<Spanned<OneOrMore>>) -> Result<Option<Lined<Vec<KeyReference>>>, CliError> {
+fn keys(lines: &Lines, written: Option<Spanned<OneOrMore>>) -> Result<Option<Lined<Vec<KeyReference>>>, CliError> {
     let Some(written) = written else { return Ok(None) };
     let named = |OneOrMore(names): OneOrMore, line| {
         if names.is_empty() {
@@ -109,7 +120,7 @@ fn keys(text: &str, written: Option<Spanned<OneOrMore>>) -> Result<Option<Lined<
         }
         names.iter().map(|name| one_key("key", name, line)).collect()
     };
-    Lined::of(text, written).map(named).map(Some)
+    Lined::of(lines, written).map(named).map(Some)
 }
 
 fn one_key(member: &str, name: &str, line: usize) -> Result<KeyReference, CliError> {
@@ -126,7 +137,7 @@ fn trusted(name: &str, line: usize) -> Result<KeyId, CliError> {
 }
 
 fn context(
-    text: &str,
+    lines: &Lines,
     written: Option<Spanned<BTreeMap<String, String>>>,
 ) -> Result<Option<Lined<EncryptionContext>>, CliError> {
     let Some(written) = written else { return Ok(None) };
@@ -140,7 +151,7 @@ fn context(
         Core::new(Suite::default(), context.clone(), None).map_err(|error| wrong(&error))?;
         Ok(context)
     };
-    Lined::of(text, written).map(made).map(Some)
+    Lined::of(lines, written).map(made).map(Some)
 }
 
 fn at_line(line: usize, problem: &str) -> CliError {
@@ -213,6 +224,9 @@ mod tests {
         ] {
             assert!(line_of_mistake(text).contains(&format!("line {line}: ")), "{}", line_of_mistake(text));
         }
+        let rules = |count| "[[rules]]\npath = \"/x\"\nkey = \"alias/a\"\n".repeat(count);
+        assert_eq!(parse(&rules(1000)).unwrap().rules.len(), 1000);
+        assert!(line_of_mistake(&rules(1001)).starts_with("line 3001: there are 1001 rules, and 1000 is the most"));
         let long = "x".repeat(600);
         assert!(line_of_mistake(&format!("context = {{ a = \"{long}\" }}")).contains("line 1: context: "));
     }

@@ -37,6 +37,12 @@ pub(crate) trait Convert: Sync {
     /// Fills `output`, which messages call `label`, from `input`, which they call `name`: its content, and its extended
     /// attributes. What else it takes over is not its business.
     fn convert(&self, name: &InputName, input: Input, output: &File, label: &Path) -> Result<Converted, CliError>;
+
+    /// What the content of a name is made as, which messages call `name`: names of one file for which that differs become
+    /// files of their own.
+    fn kind(&self, _name: &Path) -> usize {
+        0
+    }
 }
 
 /// What was made of a file.
@@ -105,9 +111,9 @@ pub(crate) fn copy(
     let attributes = roots.attributes_of_all();
     let top = Arc::new(OutputFolder::root(plan.output, attributes, batch.late())?);
     batch.count_leftovers(top.leftovers);
-    let links = Arc::new(HardLinks::new(&top, plan.existing.replace()));
+    let links = Arc::new(HardLinks::new(&top, plan.existing.replace(), plan.selection.links));
     let top_fd = Arc::clone(top.fd());
-    let worker = Worker { plan, links: Arc::clone(&links), convert, outputs: Mutex::default() };
+    let worker = Worker { plan, batch, links: Arc::clone(&links), convert, outputs: Mutex::default() };
     let found = Finding::default();
     let copies = roots.copies();
     let feed = |queue: &crate::batch::Queue<Entry>| {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, Stat, openat, statat};
 use rustix::io::Errno;
 
+use crate::descriptors::OpenDirectory;
 use crate::input::{Identity, Input, Links};
 
 /// Bytes of names that are read at once: whole names always fit, and a directory of any size takes no more memory.
@@ -26,6 +27,7 @@ pub(crate) struct Folder {
     pub(crate) path: PathBuf,
     /// What the system said of it when it was opened.
     pub(crate) stat: Stat,
+    _counted: OpenDirectory,
 }
 
 /// Something in a tree: a name in an open directory.
@@ -68,7 +70,7 @@ impl Folder {
         flags.set(OFlags::NOFOLLOW, links == Links::Kept);
         let fd = openat(at, name, flags, Mode::empty())?;
         let stat = rustix::fs::fstat(&fd)?;
-        Ok(Self { fd, above, path, stat })
+        Ok(Self { fd, above, path, stat, _counted: OpenDirectory::new() })
     }
 
     /// The directory that it was found in; none for an input.
@@ -86,9 +88,9 @@ impl Folder {
         next_names(&self.fd)
     }
 
-    /// What stands at a name in it, links not followed; none if there is nothing.
-    pub(super) fn look(&self, name: &OsStr) -> rustix::io::Result<Option<Stat>> {
-        look_at(&self.fd, name)
+    /// What stands at a name in it; none if there is nothing, or a link that leads to nothing and is followed.
+    pub(super) fn look(&self, name: &OsStr, links: Links) -> rustix::io::Result<Option<Stat>> {
+        there(statat(&self.fd, name, flags_of(links)))
     }
 }
 
@@ -117,8 +119,7 @@ impl Found {
 
     /// What the system says of it now.
     pub(crate) fn stat(&self) -> rustix::io::Result<Stat> {
-        let flags = if self.links == Links::Kept { AtFlags::SYMLINK_NOFOLLOW } else { AtFlags::empty() };
-        statat(&*self.folder, &self.name, flags)
+        statat(&*self.folder, &self.name, flags_of(self.links))
     }
 }
 
@@ -150,9 +151,20 @@ pub(super) fn next_names(directory: impl AsFd) -> io::Result<Vec<(OsString, File
 
 /// What stands at a name in a directory, links not followed; none if there is nothing.
 pub(super) fn look_at(directory: impl AsFd, name: &OsStr) -> rustix::io::Result<Option<Stat>> {
-    match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+    there(statat(directory, name, flags_of(Links::Kept)))
+}
+
+fn there(looked: rustix::io::Result<Stat>) -> rustix::io::Result<Option<Stat>> {
+    match looked {
         Ok(stat) => Ok(Some(stat)),
         Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+fn flags_of(links: Links) -> AtFlags {
+    match links {
+        Links::Kept => AtFlags::SYMLINK_NOFOLLOW,
+        Links::Followed => AtFlags::empty(),
     }
 }

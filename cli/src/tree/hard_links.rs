@@ -1,7 +1,6 @@
-//! Files of several names: one output, whose further names are links to it.
+//! Files of several names: one output, whose further names are links to it; or several, where what the names are for differs.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -15,33 +14,46 @@ use super::output::{OutputFolder, open_beneath};
 use crate::atomic::{Temporary, already_exists, cannot_write, hold, modified};
 use crate::batch::Outcome;
 use crate::error::{Class, CliError};
-use crate::input::Identity;
+use crate::input::{Identity, Links};
 use crate::place::{FileTarget, Replace, Spot};
 
-/// The files of several names that were found so far. One whose names have all been found is forgotten.
+/// The files of several names that were found so far. One whose names have all been found is forgotten, unless links lead
+/// to files: such names are not among those that the system counts.
 #[derive(Debug)]
 pub(super) struct HardLinks {
     /// The top of the tree that is written; paths here are below it.
     root: Arc<OwnedFd>,
     top: PathBuf,
     replace: Replace,
+    links: Links,
     seen: Mutex<Seen>,
 }
 
+/// What tells one output from another: the file that it is made of, and the [kind](super::copy::Convert::kind) that it is made as.
+type Original = (Identity, usize);
+
 #[derive(Debug, Default)]
 struct Seen {
-    files: HashMap<Identity, File>,
+    files: HashMap<Identity, Names>,
     /// Names that were found before the file had been written.
-    waiting: Vec<(Identity, PathBuf)>,
+    waiting: Vec<(Original, PathBuf)>,
 }
 
 /// A file of several names.
 #[derive(Debug)]
-struct File {
-    /// Its first name in the output.
-    first: PathBuf,
-    /// How many names have not been found yet.
+struct Names {
+    /// How many have not been found yet.
     left: u64,
+    /// What is made of it: one output, but for names of several kinds.
+    outputs: Vec<Output>,
+}
+
+/// What is made of a file of several names.
+#[derive(Debug)]
+struct Output {
+    kind: usize,
+    /// Its first name.
+    first: PathBuf,
     state: State,
 }
 
@@ -76,43 +88,52 @@ pub(super) enum Linking {
 #[derive(Debug)]
 pub(super) struct Writing {
     links: Arc<HardLinks>,
-    identity: Option<Identity>,
+    original: Option<Original>,
+    /// The first name of another output of the same file, which is of another kind.
+    apart: Option<PathBuf>,
 }
 
 impl HardLinks {
     /// None were found yet, in a tree that is written below `root`.
-    pub(super) fn new(root: &OutputFolder, replace: Replace) -> Self {
-        Self { root: Arc::clone(root.fd()), top: root.path.clone(), replace, seen: Mutex::default() }
+    pub(super) fn new(root: &OutputFolder, replace: Replace, links: Links) -> Self {
+        Self { root: Arc::clone(root.fd()), top: root.path.clone(), replace, links, seen: Mutex::default() }
     }
 
-    /// Finds out what is to be done about a name of the file `stat`, which is `name` in `folder` in the output.
-    pub(super) fn claim(self: &Arc<Self>, stat: &Stat, folder: &OutputFolder, name: &OsStr) -> Result<Claim, CliError> {
-        let nothing = |identity| Writing { links: Arc::clone(self), identity };
-        let identity = Identity::of(stat);
+    /// Finds out what is to be done about a name of the file `stat`, which is `name` in `folder` in the output. `kind` says
+    /// what it is made as: names of one file are links to each other where that is the same.
+    pub(super) fn claim(
+        self: &Arc<Self>,
+        stat: &Stat,
+        folder: &OutputFolder,
+        name: &OsStr,
+        kind: impl FnOnce() -> usize,
+    ) -> Result<Claim, CliError> {
+        let write = |original, apart| Claim::Write(Writing { links: Arc::clone(self), original, apart });
         if stat.st_nlink < 2 {
-            return Ok(Claim::Write(nothing(None)));
+            return Ok(write(None, None));
         }
+        let (identity, kind) = (Identity::of(stat), kind());
         let path = self.below(&folder.path).join(name);
         let mut seen = self.seen();
         let Seen { files, waiting } = &mut *seen;
-        let mut file = match files.entry(identity) {
-            Entry::Vacant(vacant) => {
-                let left = stat.st_nlink - 1;
-                vacant.insert(File { first: path, left, state: State::BeingWritten });
-                return Ok(Claim::Write(nothing(Some(identity))));
-            }
-            Entry::Occupied(occupied) => occupied,
+        let names = files.entry(identity).or_insert_with(|| Names { left: stat.st_nlink, outputs: Vec::new() });
+        names.left = names.left.saturating_sub(1);
+        let Some(output) = names.output(kind) else {
+            let apart = names.outputs.first().map(|other| self.top.join(&other.first));
+            names.outputs.push(Output { kind, first: path, state: State::BeingWritten });
+            return Ok(write(Some((identity, kind)), apart));
         };
-        file.get_mut().left = file.get().left.saturating_sub(1);
-        let first = match file.get().state {
+        let first = match output.state {
             State::BeingWritten => {
-                waiting.push((identity, path));
+                waiting.push(((identity, kind), path));
                 return Ok(Claim::Done(Linking::Deferred));
             }
-            State::Failed => return Err(failed(&self.top.join(&file.get().first))),
-            State::Written if file.get().left == 0 => file.remove().first,
-            State::Written => file.get().first.clone(),
+            State::Failed => return Err(failed(&self.top.join(&output.first))),
+            State::Written => output.first.clone(),
         };
+        if names.left == 0 && names.outputs.len() == 1 && self.links == Links::Kept {
+            files.remove(&identity);
+        }
         drop(seen);
         self.link(&first, folder.fd(), &folder.path, name).map(Claim::Done)
     }
@@ -120,11 +141,11 @@ impl HardLinks {
     /// Makes the links that had to wait, now that everything is written. The directories they lie in keep their time.
     pub(super) fn link_waiting(&self, mut tell: impl FnMut(Result<Outcome, CliError>, &Path)) {
         let seen = std::mem::take(&mut *self.seen());
-        for (identity, path) in seen.waiting {
+        for ((identity, kind), path) in seen.waiting {
             let label = self.top.join(&path);
-            let linked = match seen.files.get(&identity) {
-                Some(File { state: State::Written, first, .. }) => self.link_late(first, &path, &label),
-                Some(file) => Err(failed(&self.top.join(&file.first))),
+            let linked = match seen.files.get(&identity).and_then(|names| names.output(kind)) {
+                Some(Output { state: State::Written, first, .. }) => self.link_late(first, &path, &label),
+                Some(output) => Err(failed(&self.top.join(&output.first))),
                 None => Err(failed(&label)),
             };
             tell(linked.map(Linking::outcome), &label);
@@ -175,14 +196,22 @@ impl HardLinks {
         path.strip_prefix(&self.top).unwrap_or(path).to_owned()
     }
 
-    fn set_state(&self, identity: Identity, state: State) {
-        if let Some(file) = self.seen().files.get_mut(&identity) {
-            file.state = state;
+    fn set_state(&self, (identity, kind): Original, state: State) {
+        let mut seen = self.seen();
+        let outputs = seen.files.get_mut(&identity).map(|names| names.outputs.iter_mut());
+        if let Some(output) = outputs.into_iter().flatten().find(|output| output.kind == kind) {
+            output.state = state;
         }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Names {
+    fn output(&self, kind: usize) -> Option<&Output> {
+        self.outputs.iter().find(|output| output.kind == kind)
     }
 }
 
@@ -200,16 +229,21 @@ impl Linking {
 impl Writing {
     /// Says that the file has been written and stands under its name.
     pub(super) fn keep(mut self) {
-        if let Some(identity) = self.identity.take() {
-            self.links.set_state(identity, State::Written);
+        if let Some(original) = self.original.take() {
+            self.links.set_state(original, State::Written);
         }
+    }
+
+    /// The first name of another output of the same file, if names of it are made as another kind.
+    pub(super) fn apart_from(&self) -> Option<&Path> {
+        self.apart.as_deref()
     }
 }
 
 impl Drop for Writing {
     fn drop(&mut self) {
-        if let Some(identity) = self.identity {
-            self.links.set_state(identity, State::Failed);
+        if let Some(original) = self.original {
+            self.links.set_state(original, State::Failed);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustix::fs::FileType;
 
 use super::folder::{Folder, Found};
-use super::sample::Share;
+use super::sample::Sample;
 use super::selection::Selection;
 use super::walk::{Enter, Visitor, Walk};
 use crate::args::TreeOptions;
@@ -21,7 +21,7 @@ use crate::place::{Direction, renamed};
 /// Whether there is a tree among the inputs: with `-r`, a directory.
 pub(crate) fn has_directory(inputs: &[PathBuf], options: &TreeOptions) -> Result<bool, CliError> {
     let is_tree = options.recursive && inputs.iter().any(|input| input.is_dir());
-    if options.files_from.is_some() && !is_tree {
+    if options.files_from.is_some() && !(is_tree && inputs.len() == 1) {
         return Err(CliError::usage("--files-from takes one INPUT, the directory that its names are relative to"));
     }
     Ok(is_tree)
@@ -48,12 +48,14 @@ pub(crate) fn each_container(
 ) -> Result<(), CliError> {
     let feed = |queue: &Queue<Found>| {
         for input in inputs {
-            let mut visitor = Containers { batch, queue, sample: selection.sample, has_any: false, has_failed: false };
+            let sample = selection.sample.map(Sample::of);
+            let mut visitor = Containers { batch, queue, sample, has_any: false, has_failed: false, depth: 0 };
             match feed_one(input, selection, &mut visitor) {
                 Err(error) => batch.fail(&error.file(input)),
                 Ok(()) if visitor.has_any || visitor.has_failed => {}
                 Ok(()) => tell_none(input, none, inputs.len() == 1, batch),
             }
+            visitor.end_sample();
         }
     };
     batch.run_fed(jobs, feed, Found::path, work, || {})
@@ -92,30 +94,50 @@ fn feed_one(input: &Path, selection: &Selection, visitor: &mut Containers<'_>) -
 struct Containers<'a> {
     batch: &'a Batch<'a>,
     queue: &'a Queue<Found>,
-    /// The random share of them that is meant.
-    sample: Option<Share>,
+    /// The random share of them that is meant, if not all are.
+    sample: Option<Sample<Found>>,
     /// Whether there was one, drawn or not.
     has_any: bool,
     /// Whether a part of the tree could not be read.
     has_failed: bool,
+    /// Directories that the walk is in.
+    depth: usize,
+}
+
+impl Containers<'_> {
+    /// Takes what a sample has at least, and counts what it leaves out.
+    fn end_sample(&mut self) {
+        let Some(sample) = self.sample.take() else { return };
+        let (least, rest) = sample.end();
+        least.into_iter().for_each(|found| self.queue.put(found));
+        self.batch.count_not_drawn(rest);
+    }
 }
 
 impl Visitor for Containers<'_> {
     fn enter(&mut self, _folder: &Arc<Folder>, _name: Option<&OsStr>, _is_meant: bool) -> Enter {
+        self.depth += 1;
+        self.batch.wait_for_directories(self.queue, self.depth);
         Enter::Yes
     }
 
-    fn leave(&mut self) {}
+    fn leave(&mut self) {
+        self.depth -= 1;
+    }
 
     fn found(&mut self, found: Found) {
         if found.kind != FileType::RegularFile || renamed(&found.name, Direction::Decrypt).is_none() {
             return;
         }
         self.has_any = true;
-        match self.sample.map_or(Ok(true), Share::draws) {
-            Ok(true) => self.queue.put(found),
-            Ok(false) => {}
-            Err(error) => self.batch.take(Err(error), &found.path()),
+        let drawn = match &mut self.sample {
+            None => Ok(Some(found)),
+            Some(sample) => sample.draw(found),
+        };
+        match drawn {
+            Ok(Some(found)) => self.queue.put(found),
+            Ok(None) => {}
+            Err(error) => self.batch.end(error),
         }
     }
 

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use super::leftovers;
 use crate::atomic::{Attributes, cannot_write, hold};
 use crate::batch::Late;
+use crate::descriptors::OpenDirectory;
 use crate::error::{Class, CliError};
 use crate::input::Identity;
 use crate::place::{FileTarget, Replace};
@@ -33,6 +34,7 @@ pub(super) struct OutputFolder {
     pub(super) is_new: bool,
     /// How many temporary files killed runs had left in it, which are gone now.
     pub(super) leftovers: usize,
+    _counted: OpenDirectory,
 }
 
 impl OutputFolder {
@@ -43,8 +45,9 @@ impl OutputFolder {
         let opened = openat(CWD, path, flags, Mode::empty());
         let fd = opened.map_err(|error| no_output(path, error))?;
         let leftovers = begin(&fd, made);
+        let (fd, path, _counted) = (Arc::new(fd), path.to_owned(), OpenDirectory::new());
         let is_new = made == Made::Now;
-        Ok(Self { fd: Arc::new(fd), path: path.to_owned(), attributes, late, above: None, is_new, leftovers })
+        Ok(Self { fd, path, attributes, late, above: None, is_new, leftovers, _counted })
     }
 
     /// Opens the directory `name` in this one, and makes it if it is missing. A link is not followed.
@@ -54,8 +57,9 @@ impl OutputFolder {
         let fd = open_beneath(&self.fd, Path::new(name)).map_err(|error| not_a_directory(&path, error))?;
         let (fd, late) = (Arc::new(fd), Arc::clone(&self.late));
         let above = Some(Arc::clone(self));
+        let (attributes, _counted) = (Some(attributes), OpenDirectory::new());
         let is_new = made == Made::Now;
-        let mut folder = Self { fd, path, attributes: Some(attributes), late, above, is_new, leftovers: 0 };
+        let mut folder = Self { fd, path, attributes, late, above, is_new, leftovers: 0, _counted };
         folder.make_writable()?;
         folder.leftovers = begin(&*folder.fd, made);
         Ok(folder)

@@ -31,8 +31,18 @@ pub(crate) struct Selection {
     pub(super) sample: Option<Share>,
     /// Whether the names are those of files that are to be encrypted, or of containers.
     names: Direction,
-    /// The list of names, and what they end with.
-    list: Option<(PathBuf, u8)>,
+    /// The list of names.
+    list: Option<Arc<List>>,
+}
+
+/// A list of names, which is read once.
+#[derive(Debug)]
+struct List {
+    path: PathBuf,
+    /// None for standard input.
+    file: Option<File>,
+    /// What names end with.
+    end: u8,
 }
 
 /// Patterns of names.
@@ -43,17 +53,18 @@ struct Patterns {
 }
 
 impl Selection {
-    /// Reads the options: of a tree of files that is to be encrypted, or of one of containers, which is everything else.
+    /// Reads the options: of a tree of files that is to be encrypted, or of one of containers, which is everything else. A list
+    /// that cannot be read is refused now, before anything is done.
     pub(crate) fn new(options: &TreeOptions, names: Direction) -> Result<Self, CliError> {
         let include = (!options.include.is_empty()).then(|| Patterns::new(&options.include)).transpose()?.map(Arc::new);
-        let end = if options.from0 { 0 } else { b'\n' };
+        let list = options.files_from.as_deref().map(|path| List::open(path, options.from0)).transpose()?;
         Ok(Self {
             exclude: Arc::new(Patterns::new(&options.exclude)?),
             include,
             links: if options.dereference { Links::Followed } else { Links::Kept },
             sample: None,
             names,
-            list: options.files_from.as_ref().map(|list| (list.clone(), end)),
+            list: list.map(Arc::new),
         })
     }
 
@@ -97,12 +108,12 @@ impl Selection {
 
     /// Calls `act` for each name of the list.
     pub(super) fn each_listed(&self, mut act: impl FnMut(Result<PathBuf, CliError>)) -> Result<(), CliError> {
-        let Some((list, end)) = &self.list else { return Ok(()) };
-        let cannot = |error: io::Error| CliError::system(Class::Input, "cannot be read", &error).file(list);
-        let mut reader: Box<dyn BufRead> = if list == Path::new("-") {
-            Box::new(io::stdin().lock())
-        } else {
-            Box::new(BufReader::new(File::open(list).map_err(cannot)?))
+        let Some(list) = &self.list else { return Ok(()) };
+        let List { path, file, end } = &**list;
+        let cannot = |error: io::Error| cannot_read_list(path, &error);
+        let mut reader: Box<dyn BufRead + '_> = match file {
+            Some(file) => Box::new(BufReader::new(file)),
+            None => Box::new(io::stdin().lock()),
         };
         loop {
             let mut name = Vec::new();
@@ -111,7 +122,7 @@ impl Selection {
                 return Ok(());
             }
             if length as u64 == MAX_NAME {
-                return Err(CliError::new(Class::Input, "holds a name that is too long to be one").file(list));
+                return Err(CliError::new(Class::Input, "holds a name that is too long to be one").file(path));
             }
             if name.last() == Some(end) {
                 name.pop();
@@ -121,6 +132,22 @@ impl Selection {
             }
         }
     }
+}
+
+impl List {
+    fn open(path: &Path, from0: bool) -> Result<Self, CliError> {
+        let cannot = |error: io::Error| cannot_read_list(path, &error);
+        let file = if path == Path::new("-") { None } else { Some(File::open(path).map_err(cannot)?) };
+        let is_directory = |file: &File| file.metadata().map(|metadata| metadata.is_dir());
+        if file.as_ref().map_or(Ok(false), is_directory).map_err(cannot)? {
+            return Err(cannot(io::ErrorKind::IsADirectory.into()));
+        }
+        Ok(Self { path: path.to_owned(), file, end: if from0 { 0 } else { b'\n' } })
+    }
+}
+
+fn cannot_read_list(list: &Path, error: &io::Error) -> CliError {
+    CliError::system(Class::Input, "the list cannot be read", error).file(list)
 }
 
 /// A listed name as a path that leads downwards only.

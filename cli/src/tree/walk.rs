@@ -4,6 +4,7 @@
 //! found is given to a [`Visitor`] at once.
 
 use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -159,10 +160,7 @@ impl<'a, V: Visitor> Walk<'a, V> {
     }
 
     fn go_into(&mut self, found: &Found, is_meant: bool) {
-        let opened = found
-            .folder
-            .enter(&found.name, found.links)
-            .map_err(|error| CliError::system(Class::Input, "cannot be opened", &error).file(&found.path()));
+        let opened = found.folder.enter(&found.name, found.links).map_err(|error| no_folder(found, &error));
         let entered = opened
             .and_then(|folder| self.check(folder))
             .map(|folder| self.begin(Arc::new(folder), Some(&found.name), is_meant));
@@ -245,4 +243,16 @@ impl<'a, V: Visitor> Walk<'a, V> {
             ),
         }
     }
+}
+
+/// Why a directory cannot be gone into: what was listed as one, or was one when it was found, may be something else.
+fn no_folder(found: &Found, error: &std::io::Error) -> CliError {
+    let is_link = || found.stat().is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
+    let built = match error.kind() {
+        ErrorKind::NotADirectory if is_link() => CliError::new(Class::Input, "is a link, and is not followed")
+            .hint("follow links with -L, or name the directory that it leads to"),
+        ErrorKind::NotADirectory => CliError::new(Class::Input, "is no directory, so nothing lies in it"),
+        _ => CliError::system(Class::Input, "cannot be opened", error),
+    };
+    built.file(&found.path())
 }

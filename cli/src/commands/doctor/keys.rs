@@ -14,7 +14,6 @@ use crate::home::Home;
 use crate::library_errors;
 use crate::output::Console;
 use crate::session::{Missing, Session, Setup};
-use crate::shown::shown;
 
 /// Whether one action is allowed.
 enum Verdict {
@@ -27,8 +26,7 @@ enum Verdict {
 /// Looks at the keys that are named, those of the configuration, and the default key of a store that is there or served.
 pub(super) fn check(args: &Doctor, home: &Home, config: &Config, console: &Console) -> Result<Vec<Finding>, CliError> {
     let keys = to_look_at(args, home, config)?;
-    let context =
-        EncryptionContext::from_pairs(&args.context).map_err(|error| CliError::usage(shown(&error.to_string())))?;
+    let context = EncryptionContext::from_pairs(&args.context).map_err(|error| library_errors::pairs(&error))?;
     let core = Core::new(Suite::default(), context, None).map_err(|error| library_errors::context(&error))?;
     // The same as for a file: policies may demand it.
     let context = core.key_service_context();

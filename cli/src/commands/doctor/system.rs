@@ -5,6 +5,7 @@ use waxseal_key_service::{DataKey, memory_is_locked};
 use waxseal_kms_local::{SealKind, StoreError};
 
 use super::{Finding, State};
+use crate::commands::status::since_backup;
 use crate::home::Home;
 use crate::library_errors;
 use crate::shown::{shown, utc};
@@ -31,7 +32,14 @@ pub(super) fn store(home: &Home) -> Vec<Finding> {
     let store = Finding::good("key store", format!("{place}: {keys}, sealed {sealed}"))
         .members(json!({ "exists": true, "directory": directory.to_string_lossy() }));
     let backup = match status.last_backup_at {
-        Some(at) => Finding::good("backup", format!("made {}", utc(at.as_millis() / 1000))),
+        Some(at) if status.keys_since_backup == 0 => {
+            Finding::good("backup", format!("made {}", utc(at.as_millis() / 1000)))
+        }
+        Some(at) => {
+            let since = since_backup(status.keys_since_backup);
+            Finding::new("backup", State::Notice, format!("made {}; {since}", utc(at.as_millis() / 1000)))
+                .hint("'waxseal kms backup -f FILE' makes a new one")
+        }
         None => {
             Finding::new("backup", State::Notice, "none: losing the store loses everything that was encrypted with it")
                 .hint("'waxseal kms backup FILE' makes one")

@@ -3,8 +3,9 @@
 //!
 //! Keys and context are chosen each by itself, and taken whole from the first place that has them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use serde_json::Map;
 use waxseal_container::{Core, Suite};
 use waxseal_key_service::{EncryptionContext, KeyReference};
 
@@ -13,7 +14,8 @@ use crate::config::{Config, Lined, Patterns, Rule};
 use crate::error::CliError;
 use crate::library_errors;
 use crate::origin::{Origin, variable};
-use crate::shown::shown;
+use crate::report::Details;
+use crate::session::Session;
 
 /// The variable that has the context of new files: pairs, separated by commas.
 const CONTEXT_VARIABLE: &str = "WAXSEAL_CONTEXT";
@@ -41,8 +43,10 @@ pub(in crate::commands) struct Choice {
 pub(in crate::commands) struct Chosen {
     pub(in crate::commands) keys: Sourced<Vec<KeyReference>>,
     /// The keys that the configuration wants in every file beside these.
-    pub(in crate::commands) always: Vec<KeyReference>,
+    always: Vec<Sourced<KeyReference>>,
     pub(in crate::commands) context: Sourced<EncryptionContext>,
+    /// The configuration, of which errors speak.
+    file: PathBuf,
 }
 
 impl Choice {
@@ -101,20 +105,50 @@ impl Choice {
             let default = DEFAULT_KEY.parse().expect("the default key is an alias");
             Sourced { value: vec![default], origin: Origin::BuiltIn }
         });
-        let always = self.config.always_keys.iter().map(|key| key.value.clone()).collect();
+        let always = self.config.always_keys.iter().map(Sourced::file).collect();
         let context = self.context.clone();
         let context = context
             .or_else(|| rule.and_then(|rule| rule.context.as_ref()).map(Sourced::file))
             .or_else(|| self.config.context.as_ref().map(Sourced::file));
         let nothing = || Sourced { value: EncryptionContext::new(), origin: Origin::BuiltIn };
-        Chosen { keys, always, context: context.unwrap_or_else(nothing) }
+        Chosen { keys, always, context: context.unwrap_or_else(nothing), file: self.config.file.clone() }
     }
 }
 
 impl Chosen {
     /// All keys that are to open the files. The first one generates the data keys.
     pub(in crate::commands) fn all_keys(&self) -> impl Iterator<Item = &KeyReference> {
-        self.keys.value.iter().chain(&self.always)
+        self.named().map(|(key, _)| key)
+    }
+
+    /// All of them, with where each was named.
+    fn named(&self) -> impl Iterator<Item = (&KeyReference, Origin)> {
+        let always = self.always.iter().map(|key| (&key.value, key.origin));
+        self.keys.value.iter().map(|key| (key, self.keys.origin)).chain(always)
+    }
+
+    /// Finds all of them by their ARNs. One that is named twice is found once.
+    pub(in crate::commands) fn find(&self, session: &Session<'_>) -> Result<Vec<Sourced<KeyReference>>, CliError> {
+        let mut all: Vec<Sourced<KeyReference>> = Vec::new();
+        for (key, origin) in self.named() {
+            let value = session.find(key).map_err(|error| self.tell_origin(error, origin))?;
+            if all.iter().all(|other| other.value != value) {
+                all.push(Sourced { value, origin });
+            }
+        }
+        Ok(all)
+    }
+
+    /// Adds to an error about a key where that was named, unless it was typed.
+    pub(super) fn tell_origin(&self, error: CliError, origin: Origin) -> CliError {
+        match origin {
+            Origin::CommandLine | Origin::BuiltIn => error,
+            Origin::Environment(_) | Origin::Configuration { .. } => {
+                let lines = vec![format!("the key is named in {}", origin.text(&self.file))];
+                let members = Map::from_iter([("key_named_in".to_owned(), origin.json())]);
+                error.details(Details { lines, members })
+            }
+        }
     }
 }
 
@@ -143,7 +177,7 @@ fn context_of_environment() -> Result<Option<Sourced<EncryptionContext>>, CliErr
 
 /// The context that pairs make up, if a file can hold it.
 fn context_of(pairs: &[String]) -> Result<EncryptionContext, CliError> {
-    let context = EncryptionContext::from_pairs(pairs).map_err(|error| CliError::usage(shown(&error.to_string())))?;
+    let context = EncryptionContext::from_pairs(pairs).map_err(|error| library_errors::pairs(&error))?;
     Core::new(Suite::default(), context.clone(), None).map_err(|error| library_errors::context(&error))?;
     Ok(context)
 }

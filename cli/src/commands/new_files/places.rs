@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::atomic::directory_of;
 use crate::input::InputName;
-use crate::place::{Direction, renamed};
+use crate::place::{Direction, end_of_links, renamed};
 
 /// What containers are made of.
 #[derive(Clone, Copy, Debug)]
@@ -77,9 +77,14 @@ impl Places {
     }
 }
 
-/// The path with all links followed, as far as it is there.
+/// The path with all links followed, as far as it is there; a link that leads to nothing yet is the name that is made through it.
 pub(in crate::commands) fn real(path: &Path) -> PathBuf {
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if let Ok(real) = whole.canonicalize() {
+        return real;
+    }
+    // Links that lead in a circle are nobody's name: making something through them fails, and says why.
+    let whole = end_of_links(&whole).unwrap_or(whole);
     let there = whole.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
     match there.and_then(|(above, real)| Some((real, whole.strip_prefix(above).ok()?))) {
         Some((real, rest)) if rest.as_os_str().is_empty() => real,
@@ -124,6 +129,13 @@ mod tests {
         };
         assert_eq!(of(Some(&top.join("db.sql.wax"))), Some(top.join("db.sql")));
         assert_eq!((of(None), of(Some(Path::new("-")))), (None, None));
+        std::fs::create_dir(top.join("d")).unwrap();
+        for (target, link) in [("d/new.wax", "l1"), ("l1", "l2"), ("no/new.wax", "l3"), ("l4", "l4")] {
+            std::os::unix::fs::symlink(target, top.join(link)).unwrap();
+        }
+        for (link, file) in [("l1", "d/new"), ("l2", "d/new"), ("d/../l2", "d/new"), ("l3", "no/new"), ("l4", "l4")] {
+            assert_eq!(of(Some(&top.join(link))), Some(top.join(file)), "{link}");
+        }
         let prepared = [InputName::File(top.join("x.wax"))];
         assert_eq!(Places::of(Sources::Containers(&prepared)).real(&top.join("x.wax")), Some(top.join("x")));
     }

@@ -4,10 +4,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use waxseal_container::Suite;
-use waxseal_envelope::{NewContainer, Stock, StockLimits};
+use waxseal_envelope::{EnvelopeError, NewContainer, Stock, StockLimits};
 use waxseal_key_service::{EncryptionContext, KeyReference};
 
-use super::choice::Chosen;
+use super::choice::{Chosen, Sourced};
 use crate::error::CliError;
 use crate::session::Session;
 
@@ -21,7 +21,7 @@ pub(super) struct Recipe {
     suite: Suite,
     /// How many there will be, if that is known.
     pub(super) count: Option<usize>,
-    resolved: OnceLock<Result<Vec<KeyReference>, CliError>>,
+    resolved: OnceLock<Result<Vec<Sourced<KeyReference>>, CliError>>,
     stock: OnceLock<Result<Arc<Stock>, CliError>>,
 }
 
@@ -46,16 +46,26 @@ impl Recipe {
         &self.chosen.context.value
     }
 
-    /// The keys by their ARNs.
-    pub(super) fn resolved(&self, session: &Session<'_>) -> Result<&[KeyReference], CliError> {
-        let resolved = self.resolved.get_or_init(|| session.find_all(self.keys()));
+    /// The keys by their ARNs, and where each was named.
+    pub(super) fn resolved(&self, session: &Session<'_>) -> Result<&[Sourced<KeyReference>], CliError> {
+        let resolved = self.resolved.get_or_init(|| self.chosen.find(session));
         resolved.as_deref().map_err(Clone::clone)
+    }
+
+    /// What is said of a key service's refusal: where the key was named that it is about.
+    pub(super) fn refused(&self, error: &EnvelopeError, told: CliError) -> CliError {
+        let EnvelopeError::KeyService { key: refused, .. } = error else { return told };
+        let found = self.resolved.get().and_then(|resolved| resolved.as_deref().ok()).unwrap_or_default();
+        match found.iter().find(|key| key.value.to_string() == *refused) {
+            Some(key) => self.chosen.tell_origin(told, key.origin),
+            None => told,
+        }
     }
 
     /// What the next container is made as.
     pub(super) fn plan(&self, session: &Session<'_>) -> Result<NewContainer, CliError> {
         Ok(NewContainer {
-            keys: self.resolved(session)?.to_vec(),
+            keys: self.resolved(session)?.iter().map(|key| key.value.clone()).collect(),
             context: self.context().clone(),
             suite: self.suite,
             created: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),

@@ -12,11 +12,12 @@ use waxseal_container::{Header, SizeClaim, State, file_size, size_claim};
 
 use super::{Convert, CopyPlan, Existing};
 use crate::atomic::{Attributes, Naming, Temporary, already_exists, cannot_write, modified};
-use crate::batch::{Outcome, Then};
+use crate::batch::{Batch, Outcome, Then};
 use crate::error::{Class, CliError};
 use crate::input::{Identity, Input, InputName, Links, open_settled};
 use crate::place::{Direction, Replace, renamed};
 use crate::report::FileReport;
+use crate::shown::shown;
 use crate::tree::copy::source::Source;
 use crate::tree::folder::{Found, look_at};
 use crate::tree::hard_links::{Claim, HardLinks};
@@ -39,6 +40,7 @@ impl Entry {
 /// What the copies of one tree share.
 pub(super) struct Worker<'a, C> {
     pub(super) plan: &'a CopyPlan<'a>,
+    pub(super) batch: &'a Batch<'a>,
     pub(super) links: Arc<HardLinks>,
     pub(super) convert: &'a C,
     /// Outputs of several names that are current, and the sources that they are of.
@@ -67,7 +69,8 @@ impl<C: Convert> Worker<'_, C> {
             Some(input) => input.stat,
             None => found.stat().map_err(|error| cannot_open(error.into()))?,
         };
-        let writing = match self.links.claim(&stat, &into, &name)? {
+        let kind = || self.convert.kind(&found.path());
+        let writing = match self.links.claim(&stat, &into, &name, kind)? {
             Claim::Write(writing) => writing,
             Claim::Done(linking) => return Ok(linking.outcome()),
         };
@@ -81,6 +84,9 @@ impl<C: Convert> Worker<'_, C> {
             update_attributes(&stat, &there, &into, &name).map_err(|error| cannot_write(&label, error.into()))?;
             writing.keep();
             return Ok(Outcome::Unchanged);
+        }
+        if let Some(other) = writing.apart_from() {
+            self.tell_apart(&found, other);
         }
         let input = match opened {
             Some(input) => input,
@@ -105,6 +111,15 @@ impl<C: Convert> Worker<'_, C> {
             Ok(())
         });
         Ok(Outcome::Finished(temporary, report, then))
+    }
+
+    /// Says that the names of a file do not become names of one output.
+    fn tell_apart(&self, found: &Found, other: &Path) {
+        let (path, other) = (found.path(), shown(&other.to_string_lossy()));
+        let path = shown(&path.to_string_lossy());
+        let text =
+            format!("{path}: gets a container of its own: {other} is of the same file, and of a rule that differs");
+        self.batch.warn(&text, Some("they come back as two files; keep the names of a file under like rules"));
     }
 
     fn symlink(&self, Entry { found, into }: &Entry) -> Result<Outcome, CliError> {

@@ -8,6 +8,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, lstat, openat, stat};
 
 use super::{Attributes, CopyPlan};
 use crate::atomic::directory_of;
+use crate::descriptors::OpenDirectory;
 use crate::error::{Class, CliError};
 use crate::input::{Identity, Links};
 use crate::tree::folder::{Folder, Found};
@@ -31,7 +32,17 @@ impl Roots {
     /// Opens the inputs: that they are named means that links are followed to them.
     pub(super) fn open(plan: &CopyPlan<'_>) -> Result<Self, CliError> {
         let single = plan.inputs.len() == 1;
-        let all = plan.inputs.iter().map(|path| Root::open(path, single)).collect::<Result<Vec<_>, _>>()?;
+        let mut all = Vec::with_capacity(plan.inputs.len());
+        for path in plan.inputs {
+            let before = all.iter().rev().find_map(|root| match root {
+                Root::File(found) => Some(found),
+                Root::Folder { .. } => None,
+            });
+            all.push(Root::open(path, single, before)?);
+            if OpenDirectory::count() > OpenDirectory::most() {
+                return Err(too_many());
+            }
+        }
         let roots = Self { all };
         roots.refuse_equal_names()?;
         roots.refuse_output_within(plan.output)?;
@@ -107,7 +118,8 @@ impl Roots {
 }
 
 impl Root {
-    fn open(path: &Path, single: bool) -> Result<Self, CliError> {
+    /// Opens an input; `before` is the last one that is no directory.
+    fn open(path: &Path, single: bool, before: Option<&Found>) -> Result<Self, CliError> {
         let cannot = |error: std::io::Error| CliError::system(Class::Input, "cannot be opened", &error).file(path);
         let stat = stat(path).map_err(|error| cannot(error.into()))?;
         let kind = FileType::from_raw_mode(stat.st_mode);
@@ -121,9 +133,20 @@ impl Root {
             return Ok(Self::Folder { folder: Arc::new(Folder::open(path).map_err(cannot)?), name });
         }
         let parent: PathBuf = directory_of(path).to_owned();
-        let folder = Arc::new(Folder::open(&parent).map_err(cannot)?);
+        let folder = match before {
+            Some(before) if before.folder.path == parent => Arc::clone(&before.folder),
+            _ => Arc::new(Folder::open(&parent).map_err(cannot)?),
+        };
         let is_link = lstat(path).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
         let links = if is_link { Links::Followed } else { Links::Kept };
         Ok(Self::File(Found { folder, name: name()?, kind, links }))
     }
+}
+
+/// The error of more inputs than can be kept open.
+fn too_many() -> CliError {
+    let most = OpenDirectory::most();
+    CliError::usage(format!("the inputs are in more directories than the {most} that can be open at once here")).hint(
+        "name a directory above them, with --files-from for a part of it; or raise the limit of open files (ulimit -n)",
+    )
 }

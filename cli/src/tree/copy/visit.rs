@@ -11,6 +11,7 @@ use super::entry::Entry;
 use super::seen::{Place, Seen};
 use super::{Attributes, CopyPlan};
 use crate::batch::{Batch, Queue};
+use crate::descriptors::OpenDirectory;
 use crate::error::{Class, CliError};
 use crate::input::Identity;
 use crate::place::{Direction, renamed};
@@ -30,6 +31,8 @@ pub(super) struct Copying<'a> {
     inputs: Vec<Identity>,
     found: &'a Finding,
     is_empty: bool,
+    /// Directories that were open when the walk began.
+    open: usize,
 }
 
 /// What the walks through all inputs come to.
@@ -68,7 +71,8 @@ impl<'a> Copying<'a> {
         inputs: Vec<Identity>,
         found: &'a Finding,
     ) -> Self {
-        Self { plan, batch, queue, top, levels: Vec::new(), inputs, found, is_empty: true }
+        let (levels, open) = (Vec::new(), OpenDirectory::count());
+        Self { plan, batch, queue, top, levels, inputs, found, is_empty: true, open }
     }
 
     /// Copies an input that is no directory.
@@ -113,11 +117,11 @@ impl<'a> Copying<'a> {
         };
         let Some(other) = other else { return Ok(false) };
         let path = folder.path.join(name);
-        let there = folder.look(&other).map_err(|error| {
+        let there = folder.look(&other, self.plan.selection.links).map_err(|error| {
             CliError::system(Class::Input, "cannot be looked at", &error.into()).file(&folder.path.join(&other))
         });
         let is_file = |stat: &rustix::fs::Stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-        // A name that is too long for a container is nobody's.
+        // A name that is too long for a container is nobody's, and neither is that of a link that leads in a circle.
         if !there.ok().flatten().as_ref().is_some_and(is_file) {
             return Ok(false);
         }
@@ -175,6 +179,8 @@ impl<'a> Copying<'a> {
 
 impl Visitor for Copying<'_> {
     fn enter(&mut self, folder: &Arc<Folder>, name: Option<&OsStr>, is_meant: bool) -> Enter {
+        // Each level has two: the directory and its copy.
+        self.batch.wait_for_directories(self.queue, self.open + 2 * (self.levels.len() + 1));
         let place = self.see(name, FileType::Directory);
         if let (Some(name), Some(parent)) = (name, folder.above()) {
             match self.conflict(parent, name) {

@@ -10,7 +10,7 @@ mod tags;
 use std::path::Path;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use crate::error::StoreError;
 use crate::key::{Key, KeyMetadata, KeyState, KeyUuid};
@@ -119,8 +119,17 @@ impl<'a> Rows<'a> {
     }
 
     pub(crate) fn count_keys(&self) -> Result<u64, StoreError> {
-        let count: i64 =
-            self.query("SELECT count(*) FROM keys", |statement| statement.query_row([], |row| row.get(0)))?;
+        self.count("SELECT count(*) FROM keys", params![])
+    }
+
+    /// Keys that have material which was made at that time or later.
+    pub(crate) fn count_keys_since(&self, at: Timestamp) -> Result<u64, StoreError> {
+        let query = "SELECT count(*) FROM (SELECT DISTINCT region, key_id FROM key_materials WHERE created_at >= ?)";
+        self.count(query, params![at.to_column()])
+    }
+
+    fn count(&self, query: &str, parameters: &[&dyn ToSql]) -> Result<u64, StoreError> {
+        let count: i64 = self.query(query, |statement| statement.query_row(parameters, |row| row.get(0)))?;
         u64::try_from(count).map_err(|_| StoreError::damaged(self.database, "a negative count"))
     }
 

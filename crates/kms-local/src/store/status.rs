@@ -37,6 +37,8 @@ pub struct StoreStatus {
     pub created_at: Timestamp,
     /// When it was last backed up.
     pub last_backup_at: Option<Timestamp>,
+    /// How many keys were made or rotated since then, so that the backup cannot open everything; all of them without one.
+    pub keys_since_backup: u64,
 }
 
 /// Tells about the store in `directory`, without its key file or passphrase.
@@ -53,6 +55,7 @@ pub fn status(directory: &Path) -> Result<StoreStatus, StoreError> {
     let default: AliasName = default_alias();
     let default_key = rows.key(&meta.home_region, Name::Alias(&default))?.map(|key| key.metadata.arn);
     let keys = rows.count_keys()?;
+    let keys_since_backup = meta.last_backup_at.map_or(Ok(keys), |at| rows.count_keys_since(at))?;
     Ok(StoreStatus {
         directory: directory.to_owned(),
         schema_version: u32::try_from(found).expect("a version that passed its check is a small number"),
@@ -63,6 +66,7 @@ pub fn status(directory: &Path) -> Result<StoreStatus, StoreError> {
         keys,
         created_at: meta.created_at,
         last_backup_at: meta.last_backup_at,
+        keys_since_backup,
         database: database.clone(),
     })
 }
