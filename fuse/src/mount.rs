@@ -47,6 +47,9 @@ pub enum MountError {
     /// Serving requests ended with an error.
     #[error("the mount ended: {0}")]
     Serve(#[source] io::Error),
+    /// Not everything that programs wrote could be brought to the disk. The log says of which files.
+    #[error("not everything that was written could be brought to the disk: {0}")]
+    Unwritten(#[source] io::Error),
 }
 
 /// A mounted directory. It is served until somebody unmounts it.
@@ -170,7 +173,7 @@ impl Mount {
         self.keeper.stop();
         let finished = self.filesystem.finish();
         self.filesystem.tell_counts();
-        served.and(finished).map_err(MountError::Serve)
+        served.map_err(MountError::Serve).and(finished.map_err(MountError::Unwritten))
     }
 }
 
