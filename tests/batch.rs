@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::serve::support::Served;
 use crate::support::{World, noise};
 
 #[test]
@@ -77,7 +78,7 @@ fn what_was_done_is_said_when_asked() {
 }
 
 #[test]
-fn a_data_key_is_asked_for_once_for_inputs_that_share_it() {
+fn another_process_is_asked_once_for_inputs_that_share_a_data_key_and_the_store_each_time() {
     let world = World::with_store();
     for name in ["a", "b"] {
         world.write(name, name);
@@ -85,8 +86,12 @@ fn a_data_key_is_asked_for_once_for_inputs_that_share_it() {
     }
     let again = ["a.wax", "b.wax", "a.wax", "a.wax"];
     let run = world.run([&["verify", "-v"], &again[..]].concat()).succeeds();
+    assert!(run.stderr.contains("data keys: 4 decrypted by the key service, 0 taken from memory"), "{run:?}");
+    let _served = Served::listening(&world, "unix:kms.sock", &[]);
+    let place = format!("unix:{}", world.path("kms.sock").display());
+    let run = world.run([&["verify", "-v", "--kms", &place], &again[..]].concat()).succeeds();
     assert!(run.stderr.contains("data keys: 2 decrypted by the key service, 2 taken from memory"), "{run:?}");
-    let run = world.run([&["verify", "--json"], &again[..]].concat()).succeeds();
+    let run = world.run([&["verify", "--json", "--kms", &place], &again[..]].concat()).succeeds();
     assert!(run.stderr.contains("\"data_keys\":{\"decrypted\":2,\"recalled\":2}"), "{run:?}");
 }
 

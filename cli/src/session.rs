@@ -62,6 +62,13 @@ pub(crate) struct Setup<'a> {
     pub(crate) reach: Reach,
 }
 
+impl Setup<'_> {
+    /// Whether every request is answered within this process: by the embedded KMS, on its store.
+    pub(crate) fn answers_at_once(&self) -> Result<bool, CliError> {
+        Ok(self.reach == Reach::Machine && self.aws.kms_place()?.is_none())
+    }
+}
+
 /// The key services of a command, with what it takes to call them.
 #[derive(Debug)]
 pub(crate) struct Session<'a> {
@@ -78,11 +85,10 @@ const WORKERS: usize = 2;
 impl<'a> Session<'a> {
     /// Prepares a session; nothing is opened yet, and no configuration of AWS is read.
     pub(crate) fn new(setup: &Setup<'_>, console: &'a Console) -> Result<Self, CliError> {
-        match setup.reach {
-            Reach::Machine if setup.aws.kms_place()?.is_none() => {
-                Self::with(Builder::new_current_thread(), setup, console)
-            }
-            Reach::Machine | Reach::Network => Self::serving(setup, console),
+        if setup.answers_at_once()? {
+            Self::with(Builder::new_current_thread(), setup, console)
+        } else {
+            Self::serving(setup, console)
         }
     }
 

@@ -19,6 +19,10 @@ struct State<T> {
     items: VecDeque<T>,
     /// How many were put in so far.
     put: usize,
+    /// Threads that wait for an item, those included that have been woken and do not run yet.
+    takers: usize,
+    /// Threads that wait for room, likewise.
+    putters: usize,
     /// Nothing more is put in.
     ended: bool,
     /// Nothing more is taken out either.
@@ -28,29 +32,47 @@ struct State<T> {
 impl<T> Queue<T> {
     /// Makes an empty one.
     pub(super) fn new() -> Self {
-        let state = State { items: VecDeque::with_capacity(ROOM), put: 0, ended: false, closed: false };
+        let items = VecDeque::with_capacity(ROOM);
+        let state = State { items, put: 0, takers: 0, putters: 0, ended: false, closed: false };
         Self { state: Mutex::new(state), not_empty: Condvar::new(), not_full: Condvar::new() }
     }
 
     /// Puts an item in, and waits for room. Once the queue is closed the item is dropped.
     pub(crate) fn put(&self, item: T) {
-        let has_no_room = |state: &mut State<T>| state.items.len() >= ROOM && !state.closed;
-        let mut state = self.not_full.wait_while(self.state(), has_no_room).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        if state.items.len() >= ROOM && !state.closed {
+            // Half of it has to be empty: else the one who finds would be woken, and sleep again, for each item.
+            let is_crowded = |state: &mut State<T>| state.items.len() > ROOM / 2 && !state.closed;
+            state.putters += 1;
+            state = self.not_full.wait_while(state, is_crowded).unwrap_or_else(PoisonError::into_inner);
+            state.putters -= 1;
+        }
         if !state.closed {
             state.items.push_back(item);
             state.put += 1;
+            let is_awaited = state.takers > 0;
             drop(state);
-            self.not_empty.notify_one();
+            if is_awaited {
+                self.not_empty.notify_one();
+            }
         }
     }
 
     /// Takes an item out, and waits for one; none comes after the end.
     pub(super) fn take(&self) -> Option<T> {
         let has_to_wait = |state: &mut State<T>| state.items.is_empty() && !state.ended && !state.closed;
-        let mut state = self.not_empty.wait_while(self.state(), has_to_wait).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
+        if has_to_wait(&mut state) {
+            state.takers += 1;
+            state = self.not_empty.wait_while(state, has_to_wait).unwrap_or_else(PoisonError::into_inner);
+            state.takers -= 1;
+        }
         let item = if state.closed { None } else { state.items.pop_front() };
+        let is_awaited = state.putters > 0 && state.items.len() <= ROOM / 2;
         drop(state);
-        self.not_full.notify_one();
+        if is_awaited {
+            self.not_full.notify_one();
+        }
         item
     }
 
@@ -117,6 +139,24 @@ mod tests {
             queue.end();
         });
         assert_eq!(sum.into_inner(), (0..5 * ROOM).sum::<usize>());
+    }
+
+    #[test]
+    fn whoever_finds_is_not_woken_for_each_item() {
+        let queue = Queue::new();
+        std::thread::scope(|scope| {
+            (0..ROOM).for_each(|item| queue.put(item));
+            scope.spawn(|| queue.put(ROOM));
+            while queue.state().putters == 0 {
+                std::thread::yield_now();
+            }
+            for item in 0..ROOM / 2 - 1 {
+                assert_eq!(queue.take(), Some(item));
+            }
+            assert_eq!((queue.count(), queue.state().putters), (ROOM, 1));
+            queue.take();
+        });
+        assert_eq!((queue.count(), queue.state().putters), (ROOM + 1, 0));
     }
 
     #[test]

@@ -89,8 +89,10 @@ impl<'a> Reader<'a> {
         let Opening { options, passphrase, home, reading, reach } = opening;
         let setup = Setup { home: &home, passphrase, aws: &options.aws, missing: Missing::Refuse, reach };
         let session = Session::new(&setup, console)?;
+        // To ask what is in memory costs less than to remember the answer.
+        let kept = if setup.answers_at_once()? { CacheLimits::NOTHING } else { CacheLimits::default() };
         Ok(Self {
-            keys: DataKeyCache::new(session.envelope(), reading, CacheLimits::default()),
+            keys: DataKeyCache::new(session.envelope(), reading, kept),
             session,
             interrupted: if options.recover { Interrupted::Recover } else { Interrupted::Refuse },
             threads,

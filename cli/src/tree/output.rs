@@ -29,6 +29,8 @@ pub(super) struct OutputFolder {
     late: Arc<Late>,
     /// It is done after this one.
     above: Option<Arc<OutputFolder>>,
+    /// Whether this run made it, so that nothing can stand in it but what this run, or somebody at the same time, puts there.
+    pub(super) is_new: bool,
     /// How many temporary files killed runs had left in it, which are gone now.
     pub(super) leftovers: usize,
 }
@@ -41,7 +43,8 @@ impl OutputFolder {
         let opened = openat(CWD, path, flags, Mode::empty());
         let fd = opened.map_err(|error| no_output(path, error))?;
         let leftovers = begin(&fd, made);
-        Ok(Self { fd: Arc::new(fd), path: path.to_owned(), attributes, late, above: None, leftovers })
+        let is_new = made == Made::Now;
+        Ok(Self { fd: Arc::new(fd), path: path.to_owned(), attributes, late, above: None, is_new, leftovers })
     }
 
     /// Opens the directory `name` in this one, and makes it if it is missing. A link is not followed.
@@ -51,7 +54,8 @@ impl OutputFolder {
         let fd = open_beneath(&self.fd, Path::new(name)).map_err(|error| not_a_directory(&path, error))?;
         let (fd, late) = (Arc::new(fd), Arc::clone(&self.late));
         let above = Some(Arc::clone(self));
-        let mut folder = Self { fd, path, attributes: Some(attributes), late, above, leftovers: 0 };
+        let is_new = made == Made::Now;
+        let mut folder = Self { fd, path, attributes: Some(attributes), late, above, is_new, leftovers: 0 };
         folder.make_writable()?;
         folder.leftovers = begin(&*folder.fd, made);
         Ok(folder)

@@ -25,7 +25,7 @@ use crate::error::ContainerError;
 use crate::geometry::{CHUNK_LEN, MAX_PLAINTEXT_LEN, chunk_of};
 use crate::group::Bounds;
 use crate::header::{Header, Unlocked};
-use crate::io::Backing;
+use crate::io::{Backing, WritingOut};
 use crate::random::Container;
 use crate::read::Interrupted;
 use crate::table::{Freshness, Root, Table};
@@ -67,6 +67,8 @@ pub struct Editor<B> {
     shrunk: bool,
     /// Whether the next barrier has to cover sizes and allocations.
     resized: bool,
+    /// What of the last batch is being handed to the disk.
+    writing_out: Option<WritingOut>,
     dirty: BTreeMap<u64, Page>,
     len: u64,
     /// Whether the storage failed in the middle of a batch, so that memory and disk may differ.
@@ -120,6 +122,7 @@ impl<B: Backing> Editor<B> {
             durable_floor: root.floor,
             shrunk: false,
             resized: false,
+            writing_out: None,
             dirty: BTreeMap::new(),
             len: root.len,
             broken: false,

@@ -6,6 +6,7 @@ use std::num::NonZeroU64;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 
 use rustix::fs::{Advice, FallocateFlags, fadvise, fallocate};
 use rustix::io::Errno;
@@ -63,6 +64,13 @@ pub trait Backing: ReadAt + WriteAt {
         let _ = (offset, end);
     }
 
+    /// As [`Backing::start_writing_out`], beside the caller: for many scattered pieces, of which the system takes each
+    /// singly. Unless it is implemented, it is done at once.
+    fn start_writing_out_beside(&self, offset: u64, end: u64) -> WritingOut {
+        self.start_writing_out(offset, end);
+        WritingOut(None)
+    }
+
     /// Waits until all that was written has reached the disk (fdatasync(2)).
     ///
     /// # Errors
@@ -74,6 +82,19 @@ pub trait Backing: ReadAt + WriteAt {
     /// # Errors
     /// Whatever the storage reports.
     fn sync_all(&self) -> io::Result<()>;
+}
+
+/// Storage whose pieces are handed to the disk, one after the other, on a thread. Dropping it waits until they have been
+/// handed over, not until they are there; the storage's descriptor is open until then.
+#[derive(Debug)]
+#[must_use = "dropping it waits"]
+pub struct WritingOut(Option<JoinHandle<()>>);
+
+impl Drop for WritingOut {
+    fn drop(&mut self) {
+        // It is a hint: whatever went wrong goes wrong again where it is waited for.
+        let _ = self.0.take().map(JoinHandle::join);
+    }
 }
 
 impl Backing for File {
@@ -91,6 +112,15 @@ impl Backing for File {
         // What goes wrong here goes wrong again where it is waited for. Only libc has this call.
         // SAFETY: the descriptor is open as long as `self` lives, and the call takes nothing but numbers.
         unsafe { libc::sync_file_range(self.as_raw_fd(), offset, length, libc::SYNC_FILE_RANGE_WRITE) };
+    }
+
+    fn start_writing_out_beside(&self, offset: u64, end: u64) -> WritingOut {
+        let Ok(same_file) = self.try_clone() else {
+            self.start_writing_out(offset, end);
+            return WritingOut(None);
+        };
+        let on_its_way = thread::Builder::new().spawn(move || same_file.start_writing_out(offset, end));
+        WritingOut(on_its_way.ok())
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -172,6 +202,10 @@ macro_rules! storage_behind {
 
             fn start_writing_out(&self, offset: u64, end: u64) {
                 (**self).start_writing_out(offset, end);
+            }
+
+            fn start_writing_out_beside(&self, offset: u64, end: u64) -> WritingOut {
+                (**self).start_writing_out_beside(offset, end)
             }
 
             fn sync_data(&self) -> io::Result<()> {

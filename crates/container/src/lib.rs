@@ -33,7 +33,7 @@ pub use edit::{Editor, flush_together, settle_together};
 pub use error::{ContainerError, Damage};
 pub use geometry::{CHUNK_LEN, HEADER_LEN, MAX_PLAINTEXT_LEN, SizeClaim, file_size, size_claim};
 pub use header::{Core, FileId, Header, KeyReplacement, MAGIC, MAX_CONTEXT_LEN, State, Unlocked};
-pub use io::{Backing, ReadAt, Sink, Source, WriteAt};
+pub use io::{Backing, ReadAt, Sink, Source, WriteAt, WritingOut};
 pub use random::Container;
 pub use read::{Interrupted, Opened};
 pub use suite::{Suite, UnknownSuite};

@@ -58,7 +58,15 @@ impl<C: Convert> Worker<'_, C> {
         let name = self.name_of(&found.name);
         let label = into.path.join(&name);
         let there = self.look(&into, &name)?;
-        let stat = found.stat().map_err(|error| cannot_open(error.into()))?;
+        // Where nothing stands the file is going to be read, unless it is a further name of one that was read.
+        let opened = match there {
+            None => Some(open_settled(|| found.open()).map_err(cannot_open)?),
+            Some(_) => None,
+        };
+        let stat = match &opened {
+            Some(input) => input.stat,
+            None => found.stat().map_err(|error| cannot_open(error.into()))?,
+        };
         let writing = match self.links.claim(&stat, &into, &name)? {
             Claim::Write(writing) => writing,
             Claim::Done(linking) => return Ok(linking.outcome()),
@@ -74,7 +82,10 @@ impl<C: Convert> Worker<'_, C> {
             writing.keep();
             return Ok(Outcome::Unchanged);
         }
-        let input = open_settled(|| found.open()).map_err(cannot_open)?;
+        let input = match opened {
+            Some(input) => input,
+            None => open_settled(|| found.open()).map_err(cannot_open)?,
+        };
         let attributes = Attributes::all_of(&input.stat);
         let temporary = Temporary::create(into.target(&name, self.plan.existing.replace()), Naming::Nameless)?;
         let source = Source { found, stat: input.stat };
@@ -119,8 +130,11 @@ impl<C: Convert> Worker<'_, C> {
         renamed(name, self.plan.direction).unwrap_or_else(|| name.to_owned())
     }
 
-    /// What stands at the output already; an error if that may not be replaced.
+    /// What stood at the output already, before this run; an error if that may not be replaced.
     fn look(&self, into: &OutputFolder, name: &OsStr) -> Result<Option<Stat>, CliError> {
+        if into.is_new {
+            return Ok(None);
+        }
         let path = || into.path.join(name);
         let there = look_at(into.fd(), name).map_err(|error| cannot_write(&path(), error.into()))?;
         let Some(there) = there else { return Ok(None) };

@@ -188,6 +188,7 @@ impl<B: Backing> Editor<B> {
     /// Everything written is on disk. Of each chunk only the last stored version is left then.
     pub(super) fn note_barrier(&mut self) {
         (self.resized, self.shrunk, self.durable_floor) = (false, false, self.root.floor);
+        self.writing_out = None;
         let tables = &mut self.container.tables;
         self.changed.retain(|group, changed| {
             let table = tables.pinned(*group).expect("a changed table is pinned");

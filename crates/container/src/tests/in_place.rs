@@ -1,5 +1,6 @@
 //! What a mount asks of writing in place: new containers, barriers that are known beforehand, and many that settle at once.
 
+use std::fs::{DirEntry, File};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +11,7 @@ use super::editing::{Operation, contents, create, editor, operation, reopen};
 use super::simulator::{Event, RecordingFile};
 use super::support::*;
 use crate::edit::{flush_together, settle_together};
-use crate::{Container, ContainerError, Editor, Interrupted, Suite};
+use crate::{CHUNK_LEN, Container, ContainerError, Editor, Interrupted, Suite};
 
 /// How often a container's own backing was waited for.
 fn barriers(editor: &Editor<RecordingFile>) -> usize {
@@ -33,6 +34,30 @@ fn a_new_container_is_one_page_that_reads_as_interrupted_and_empty() {
         repaired.settle().unwrap();
         assert_eq!(open_file(&repaired.into_backing().bytes(), Interrupted::Refuse).unwrap(), b"");
     }
+}
+
+#[test]
+fn scattered_chunks_on_their_way_to_the_disk_hold_no_file_that_is_given_back() {
+    let mut expected = plaintext(1 << 20);
+    let container = seal_file(Suite::default(), &expected);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("scattered.wax");
+    std::fs::write(&path, &container).unwrap();
+    let file = File::options().read(true).write(true).open(&path).unwrap();
+    let mut editor = Editor::open(unlock(&container).unwrap(), file).unwrap();
+    for round in 1..=3 {
+        for number in (0..256).step_by(2) {
+            expected[number * CHUNK_LEN..][..CHUNK_LEN].fill(round);
+            editor.write_at(&[round; CHUNK_LEN], (number * CHUNK_LEN) as u64).unwrap();
+        }
+        editor.flush().unwrap();
+    }
+    let file = editor.into_backing();
+    // Locks of a file last as long as any descriptor of it.
+    let of_it = |entry: std::io::Result<DirEntry>| std::fs::read_link(entry.unwrap().path()).is_ok_and(|to| to == path);
+    assert_eq!(std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| of_it(entry).then_some(())).count(), 1);
+    drop(file);
+    assert!(open_file(&std::fs::read(&path).unwrap(), Interrupted::Recover).unwrap() == expected);
 }
 
 #[test]

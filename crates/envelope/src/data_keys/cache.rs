@@ -25,6 +25,11 @@ pub struct CacheLimits {
     pub uses: u64,
 }
 
+impl CacheLimits {
+    /// Nothing is kept: the key service is asked about each header, and nobody waits for the answer to another.
+    pub const NOTHING: Self = Self { entries: 0, age: Duration::ZERO, uses: 0 };
+}
+
 impl Default for CacheLimits {
     /// 4096 headers for five minutes, each ten thousand times.
     fn default() -> Self {
@@ -98,6 +103,11 @@ impl DataKeyCache {
     /// # Errors
     /// As [`Envelope::open`].
     pub async fn open(&self, header: Header) -> Result<(OpenedBy, Instant), EnvelopeError> {
+        if self.limits.entries == 0 {
+            let since = Instant::now();
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            return Ok((self.envelope.open(header, &self.reading).await?, since));
+        }
         let id = header.core().file_id();
         if let Some(known) = self.recall(&header) {
             return Ok(known);

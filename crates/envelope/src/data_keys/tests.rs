@@ -326,11 +326,15 @@ fn an_age_of_nothing_keeps_nothing() {
     run(async {
         let world = World::new();
         let header = world.header(Suite::Aes256GcmSiv, &[]).await;
-        let cache = world.cache(Reading::default(), CacheLimits { age: Duration::ZERO, ..CacheLimits::default() });
-        for _ in 0..2 {
-            cache.open(header.clone()).await.unwrap();
+        for limits in [CacheLimits { age: Duration::ZERO, ..CacheLimits::default() }, CacheLimits::NOTHING] {
+            let before = world.service.decrypted();
+            let cache = world.cache(Reading::default(), limits);
+            for _ in 0..2 {
+                cache.open(header.clone()).await.unwrap();
+            }
+            assert_eq!((world.service.decrypted() - before, cache.len()), (2, 0));
+            assert_eq!(cache.counts(), CacheCounts { asked: 2, recalled: 0 });
         }
-        assert_eq!(world.service.decrypted(), 2);
     });
 }
 
