@@ -1,22 +1,23 @@
 //! What is mounted where, and taking it away: what `mount` and `umount` have in common.
 
+mod outcome;
+mod place_lock;
+
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 
+pub(crate) use self::outcome::{Asker, Outcome, Teller};
+pub(crate) use self::place_lock::{PlaceLock, Taken};
+
 /// The type of our mounts in the kernel's table.
 pub(crate) const FILESYSTEM_TYPE: &str = "fuse.waxseal";
-
-/// How often a lock is asked for while it is waited for.
-const POLL: Duration = Duration::from_millis(20);
 
 /// One line of the kernel's table of mounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub(crate) struct MountEntry {
     pub(crate) filesystem: String,
     /// Whether it is mounted read-only.
     pub(crate) read_only: bool,
+    /// The user who mounted it, which file systems of FUSE alone say.
+    pub(crate) owner: Option<u32>,
 }
 
 /// Whether programs that still use a mount keep it.
@@ -54,13 +57,22 @@ fn parse(line: &[u8]) -> Option<MountEntry> {
     let device = text(fields.nth(2)?);
     let mountpoint = unescaped(fields.nth(1)?);
     let read_only = fields.next()?.split(|byte| *byte == b',').any(|option| option == b"ro");
-    let filesystem = text(fields.skip_while(|field| *field != b"-").nth(1)?);
+    let mut fields = fields.skip_while(|field| *field != b"-");
+    let filesystem = text(fields.nth(1)?);
+    let options = text(fields.nth(1).unwrap_or_default());
+    let owner = options.split(',').find_map(|option| option.strip_prefix("user_id=")?.parse().ok());
     Some(MountEntry {
         mountpoint: PathBuf::from(mountpoint),
         minor: device.split_once(':')?.1.parse().ok()?,
         filesystem,
         read_only,
+        owner,
     })
+}
+
+/// Whether what is mounted there has no process any more. What stat(2) says may be remembered from when it had one.
+pub(crate) fn is_dead(mountpoint: &Path) -> bool {
+    matches!(rustix::fs::statfs(mountpoint), Err(Errno::NOTCONN))
 }
 
 /// Undoes the kernel's escapes: blanks, line ends and backslashes are written as three octal digits.
@@ -119,60 +131,19 @@ fn unmount_as_user(mountpoint: &Path, users: Users) -> io::Result<()> {
     Err(io::Error::other(text.trim().trim_start_matches("fusermount3: ").to_owned()))
 }
 
-/// What ties a mount to the directory beneath it.
-///
-/// The process that serves a mount holds it from before it mounts until everything is written. It is a flock(2) on the
-/// directory itself, so that it leaves nothing behind, and goes when the process dies.
-#[derive(Debug)]
-pub(crate) struct PlaceLock {
-    directory: File,
-}
-
-impl PlaceLock {
-    /// Opens the directory that is at `mountpoint` now.
-    pub(crate) fn open(mountpoint: &Path) -> io::Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = rustix::fs::open(mountpoint, flags, Mode::empty())?;
-        Ok(Self { directory: File::from(directory) })
-    }
-
-    /// Takes it for a mount, waiting at most so long; false if another process has it still.
-    pub(crate) fn take(&self, patience: Duration) -> io::Result<bool> {
-        self.wait(FlockOperation::NonBlockingLockExclusive, patience)
-    }
-
-    /// Waits until no mount holds it, at most so long; false if one does still.
-    pub(crate) fn wait_until_free(&self, patience: Duration) -> io::Result<bool> {
-        // Several may wait at once.
-        self.wait(FlockOperation::NonBlockingLockShared, patience)
-    }
-
-    fn wait(&self, operation: FlockOperation, patience: Duration) -> io::Result<bool> {
-        let deadline = Instant::now() + patience;
-        loop {
-            match flock(&self.directory, operation) {
-                Ok(()) => return Ok(true),
-                Err(Errno::WOULDBLOCK) if Instant::now() >= deadline => return Ok(false),
-                Err(Errno::WOULDBLOCK) => std::thread::sleep(POLL),
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_line_of_the_table_is_read_with_its_escapes() {
-        let line = br"641 28 0:57 / /home/a\040b\134c ro,nosuid shared:3 master:7 - fuse.waxseal /srv/v rw,user_id=0";
+        let line = br"641 28 0:57 / /home/a\040b\134c ro,nosuid shared:3 master:7 - fuse.waxseal /srv/v rw,user_id=7,group_id=0";
         let entry = MountEntry {
             mountpoint: PathBuf::from("/home/a b\\c"),
             minor: 57,
             filesystem: FILESYSTEM_TYPE.to_owned(),
             read_only: true,
+            owner: Some(7),
         };
         assert_eq!(parse(line), Some(entry));
         assert_eq!(parse(b""), None);
@@ -202,17 +173,5 @@ mod tests {
         assert_eq!(mountpoint_path(&real.join("link/..")).unwrap(), real);
         assert_eq!(mountpoint_path(&real.join("dir/")).unwrap(), real.join("dir"));
         assert!(mountpoint_path(&real.join("absent/x")).is_err());
-    }
-
-    #[test]
-    fn a_place_is_taken_by_one_and_waited_for_by_others() {
-        let scratch = tempfile::tempdir().unwrap();
-        let holder = PlaceLock::open(scratch.path()).unwrap();
-        let other = PlaceLock::open(scratch.path()).unwrap();
-        assert!(holder.take(Duration::ZERO).unwrap());
-        assert!(!other.take(Duration::ZERO).unwrap());
-        assert!(!other.wait_until_free(Duration::ZERO).unwrap());
-        drop(holder);
-        assert!(other.wait_until_free(Duration::ZERO).unwrap());
     }
 }

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fuser::{FileAttr, FileType as Kind, Generation, INodeNo, Request, TimeOrNow};
 use rustix::fs::FileType;
@@ -79,9 +79,17 @@ fn caller(request: &Request) -> Caller {
 
 fn point(time: TimeOrNow) -> SystemTime {
     match time {
-        TimeOrNow::SpecificTime(time) => time,
+        TimeOrNow::SpecificTime(time) => as_meant(time),
         TimeOrNow::Now => SystemTime::now(),
     }
+}
+
+/// The time that the kernel sent: seconds, of which there may be less than none, and the nanoseconds after them. fuser 0.18
+/// takes them for nanoseconds before, where it is before 1970.
+fn as_meant(time: SystemTime) -> SystemTime {
+    let Err(before) = time.duration_since(UNIX_EPOCH) else { return time };
+    let fraction = Duration::from_nanos(before.duration().subsec_nanos().into());
+    time.checked_add(2 * fraction).unwrap_or(time)
 }
 
 fn generation(known: &Known) -> Generation {
@@ -117,5 +125,28 @@ fn kind(kind: FileType) -> Kind {
         FileType::CharacterDevice => Kind::CharDevice,
         FileType::BlockDevice => Kind::BlockDevice,
         FileType::RegularFile | FileType::Unknown => Kind::RegularFile,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// "Files added, replaced, renamed or removed below are seen within a second" (SEMANTICS.md): the kernel asks again after
+    /// as long as this, and `tests/mount/outside.rs` that it sees what is there then.
+    #[test]
+    fn the_kernel_believes_what_it_was_told_for_a_second_at_most() {
+        assert!(TTL <= Duration::from_secs(1));
+    }
+
+    #[test]
+    fn times_before_1970_are_those_that_the_kernel_sent() {
+        for (seconds, nanoseconds) in [(0, 0), (5, 7), (-1, 0), (-1, 999_999_999), (-2, 1), (i64::MIN + 1, 5)] {
+            // As fuser makes it (`system_time_from_time`).
+            let length = Duration::new(u64::try_from(i64::abs(seconds)).unwrap(), nanoseconds);
+            let sent = if seconds < 0 { UNIX_EPOCH - length } else { UNIX_EPOCH + length };
+            let meant = crate::attributes::timespec(as_meant(sent));
+            assert_eq!((meant.tv_sec, meant.tv_nsec), (seconds, nanoseconds.into()));
+        }
     }
 }

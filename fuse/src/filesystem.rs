@@ -49,7 +49,7 @@ pub(crate) struct Filesystem {
     pub(crate) open: OpenFiles,
     directories: Directories,
     seen: Seen,
-    unflushed: Arc<Unflushed>,
+    pub(crate) unflushed: Arc<Unflushed>,
     keys: Arc<Keys>,
     pub(crate) reporter: Reporter,
     read_only: bool,

@@ -14,6 +14,7 @@ use crate::attributes::Below;
 use crate::backing;
 use crate::filesystem::Filesystem;
 use crate::open_file::{Content, OpenFile};
+use crate::report::shown;
 
 /// How often it is looked whether something is to be done.
 const ROUND: Duration = Duration::from_millis(500);
@@ -23,6 +24,9 @@ const FLUSH_AFTER: Duration = Duration::from_secs(1);
 
 /// How long a file that programs have open is left alone before it is settled.
 const SETTLE_AFTER: Duration = Duration::from_secs(2);
+
+/// How often it is tried to write what is left when the mount ends.
+const LAST_TRIES: usize = 3;
 
 /// Files that are settled together: they are locked while they wait for the disk.
 const MAX_TOGETHER: usize = 256;
@@ -111,19 +115,35 @@ impl Filesystem {
         self.together_alone(closed.map(|(node, file, _)| (node, file)).collect(), Act::Settle);
     }
 
-    /// Leaves everything on the disk and settled.
+    /// Leaves everything on the disk and settled, and tells the log what could not be written.
     ///
     /// # Errors
-    /// The first that occurred; all files have been tried.
+    /// The first that occurred; all files have been tried. What was lost before, and nobody told, is an error too.
     pub(crate) fn finish(&self) -> io::Result<()> {
-        self.together(self.open.all().into_iter().map(|(node, file, _)| (node, file)).collect(), Act::Settle);
-        let mut result = Ok(());
-        for (_, file, _) in self.open.all() {
-            if !file.is_unlinked() && file.is_finished() == Some(false) {
-                result = result.and(file.take_error().and(Err(Errno::IO)));
+        let unfinished = || {
+            let open = self.open.all().into_iter().map(|(node, file, _)| (node, file));
+            open.filter(|(_, file)| !file.is_unlinked() && !file.is_finished_at_last()).collect::<Vec<_>>()
+        };
+        for _ in 0..LAST_TRIES {
+            let files = unfinished();
+            if files.is_empty() {
+                break;
             }
+            self.together(files, Act::Settle);
         }
-        result.map_err(io::Error::from)
+        let mut result = Ok(());
+        for (_, file) in unfinished() {
+            let error = file.take_error().err().unwrap_or(Errno::IO);
+            let name = shown(&file.name());
+            self.reporter.error(&format!("{name}: what was written last is not on the disk: {error}"));
+            result = result.and(Err(error));
+        }
+        for (node, file, _) in self.open.all() {
+            drop(file);
+            self.close_if_done(node);
+        }
+        let has_lost = self.unflushed.has_lost() || self.open.all().iter().any(|(_, file, _)| file.has_lost());
+        result.and(if has_lost { Err(Errno::IO) } else { Ok(()) }).map_err(io::Error::from)
     }
 
     fn together(&self, files: Vec<(u64, Arc<OpenFile>)>, act: Act) {

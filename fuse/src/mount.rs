@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use fuser::{Config, MountOption, Session, SessionACL, SessionUnmounter};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use thiserror::Error;
 use tokio::runtime::Handle;
 use waxseal_envelope::Envelope;
@@ -47,6 +48,9 @@ pub enum MountError {
     /// Serving requests ended with an error.
     #[error("the mount ended: {0}")]
     Serve(#[source] io::Error),
+    /// Not everything that programs wrote could be brought to the disk. The log says of which files.
+    #[error("not everything that was written could be brought to the disk: {0}")]
+    Unwritten(#[source] io::Error),
 }
 
 /// A mounted directory. It is served until somebody unmounts it.
@@ -167,11 +171,18 @@ impl Mount {
     /// Serving ended for another reason than an unmount, or something could not be written.
     pub fn wait(self) -> Result<(), MountError> {
         let served = self.server.join().unwrap_or_else(|_| Err(io::Error::other("a thread that served it panicked")));
+        // Whoever was about to be given a request when the mount ended is told so (fuse_dev_do_read in the kernel).
+        let served = served.or_else(|error| if is_end(&error) { Ok(()) } else { Err(error) });
         self.keeper.stop();
         let finished = self.filesystem.finish();
         self.filesystem.tell_counts();
-        served.and(finished).map_err(MountError::Serve)
+        served.map_err(MountError::Serve).and(finished.map_err(MountError::Unwritten))
     }
+}
+
+/// Whether an error of reading requests says no more than that there are none any more.
+fn is_end(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::CONNABORTED)
 }
 
 impl Unmounter {

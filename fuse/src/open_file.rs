@@ -70,6 +70,8 @@ struct Facts {
     allowed: Instant,
     /// An error that nobody has been told.
     error: Option<Errno>,
+    /// Whether what it is about is lost: it is in memory no more, and cannot be tried again.
+    is_lost: bool,
 }
 
 impl OpenFile {
@@ -89,6 +91,7 @@ impl OpenFile {
             used: Instant::now(),
             allowed,
             error: None,
+            is_lost: false,
         };
         Self {
             descriptor: RwLock::new(descriptor),
@@ -274,18 +277,32 @@ impl OpenFile {
         }
     }
 
+    /// As [`OpenFile::keep_error`], where what was written may be lost.
+    pub(crate) fn keep_loss(&self) {
+        self.keep_error(Errno::IO);
+        self.facts().is_lost = true;
+    }
+
+    /// Whether something may be lost that nobody has been told.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.facts().is_lost && !self.is_unlinked()
+    }
+
     /// The error that nobody has been told, once.
     pub(crate) fn take_error(&self) -> Result<(), Errno> {
-        self.facts().error.take().map_or(Ok(()), Err)
+        let mut facts = self.facts();
+        facts.is_lost = false;
+        facts.error.take().map_or(Ok(()), Err)
     }
 
     /// Whether nothing is left to do before it can be closed; `None` while it is in use.
     pub(crate) fn is_finished(&self) -> Option<bool> {
-        let content = self.try_write()?;
-        Some(match &*content {
-            Content::Exclusive(editor) => editor.unflushed_len() == 0 && editor.is_settled(),
-            Content::Shared(_) | Content::Lost => true,
-        })
+        self.try_write().map(|content| content.is_finished())
+    }
+
+    /// As [`OpenFile::is_finished`], once nobody uses it.
+    pub(crate) fn is_finished_at_last(&self) -> bool {
+        self.write().is_finished()
     }
 
     /// Logs what went wrong, and says what programs are told.
@@ -302,5 +319,8 @@ impl Drop for OpenFile {
     fn drop(&mut self) {
         // What is left in memory belongs to a file that has no name any more.
         self.account.change(*self.unflushed.get_mut() + self.ahead.len(), 0);
+        if self.has_lost() {
+            self.account.lose();
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What is in memory only, over all files, and the room that is left for it below.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// Bytes that were taken from programs and not given to the files below.
 #[derive(Debug, Default)]
@@ -8,6 +8,8 @@ pub(crate) struct Unflushed {
     total: AtomicU64,
     /// How much may still be taken before the room below has to be looked at again.
     credit: AtomicI64,
+    /// Whether something was lost, in a file that was closed before anybody was told.
+    lost: AtomicBool,
 }
 
 impl Unflushed {
@@ -23,6 +25,16 @@ impl Unflushed {
         } else {
             self.total.fetch_sub(before - after, Ordering::Relaxed);
         }
+    }
+
+    /// Notes that something was lost that nobody was told of.
+    pub(crate) fn lose(&self) {
+        self.lost.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether something was lost that nobody was told of.
+    pub(crate) fn has_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// Whether there is room for more, where `left` tells the bytes that are free below. It is asked rarely: half of what

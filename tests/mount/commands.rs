@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::process::Stdio;
 
 use serde_json::json;
 
@@ -125,6 +126,21 @@ fn a_mount_point_may_be_a_link_and_hold_blanks() {
     world.run(["mount", VAULT, "a b\\c"]).fails_with(4).says("is there already");
     world.run(["umount", "link/"]).succeeds_silently();
     assert_eq!(names_in(&world.path(VAULT)), ["f.wax"]);
+}
+
+#[test]
+fn a_directory_that_a_command_writes_into_is_not_mounted_on_and_the_cause_is_named() {
+    let Some(world) = mountable() else { return };
+    // It waits for its input, with a temporary file in the directory.
+    let mut writer = world.command(["encrypt", "-o", "clear/new.wax"]).stdin(Stdio::piped()).spawn().unwrap();
+    eventually("it has begun to write", || !names_in(&world.path(CLEAR)).is_empty());
+    let run = world.run(["mount", "--nonempty", VAULT, CLEAR]).fails_with(4);
+    run.says("another waxseal is writing files into this directory, and the mount would cover them\nhint: mount when");
+    assert!(!is_mounted(&world.path(CLEAR)));
+    writer.stdin.take().unwrap().write_all(b"content").unwrap();
+    assert!(writer.wait().unwrap().success());
+    Mounted::new(&world, &["--nonempty"]).unmount();
+    assert_eq!(world.run(["cat", "clear/new.wax"]).succeeds_silently().stdout, b"content");
 }
 
 #[test]

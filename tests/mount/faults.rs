@@ -1,64 +1,16 @@
 //! A file system below that fails: callers are told, nothing acknowledged is lost, and the mount goes on.
 
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
-use super::support::{Mounted, VAULT, containers_hold, detach, is_mounted, mountable};
-use crate::support::{World, noise, skipped};
+use super::failing::Failing;
+use super::support::{Mounted, containers_hold, detach, mountable};
+use crate::support::noise;
 
 /// Bytes of one write.
 const PIECE: usize = 4096;
 /// Pieces of the file.
 const PIECES: u64 = 600;
-
-/// A directory that fails when it is told to, mounted where the containers are.
-struct Failing<'a> {
-    world: &'a World,
-    server: Child,
-}
-
-impl<'a> Failing<'a> {
-    fn new(world: &'a World) -> Option<Self> {
-        let program = Path::new(env!("CARGO_BIN_EXE_waxseal")).parent().unwrap().join("examples/passthrough");
-        if !program.is_file() {
-            skipped("the passthrough is not built: cargo build -p waxseal-fuse --examples");
-            return None;
-        }
-        fs::create_dir(world.path("disk")).unwrap();
-        let mut command = Command::new(program);
-        command.args([world.path("disk"), world.path(VAULT), world.path("faults")]).stdout(Stdio::piped());
-        let mut server = command.spawn().unwrap();
-        let mut ready = String::new();
-        BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut ready).unwrap();
-        assert_eq!(ready, "ready\n");
-        Some(Self { world, server })
-    }
-
-    /// From now on, every so many calls of this name meet this fault.
-    fn fails(&self, fault: &str) {
-        // In one step: a file that is half written would be half believed.
-        fs::write(self.world.path("told"), fault).unwrap();
-        fs::rename(self.world.path("told"), self.world.path("faults")).unwrap();
-    }
-
-    fn works(&self) {
-        fs::remove_file(self.world.path("faults")).unwrap();
-    }
-}
-
-impl Drop for Failing<'_> {
-    fn drop(&mut self) {
-        let below: PathBuf = self.world.path(VAULT);
-        if is_mounted(&below) {
-            detach(&below);
-        }
-        self.server.kill().ok();
-        self.server.wait().ok();
-    }
-}
 
 /// What piece number `piece` is in a version of the file.
 fn content(piece: u64, version: u64) -> Vec<u8> {

@@ -1,10 +1,11 @@
 //! Keys of a mount: where they come from, which files they open, and what new files are made under.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
+use std::process::Command;
 
 use super::support::{CLEAR, Mounted, VAULT, eventually, is_mounted, mountable};
-use crate::support::{World, names_in};
+use crate::support::{World, names_in, needed};
 
 /// A world whose key store is sealed by the passphrase `horse`.
 fn sealed() -> Option<World> {
@@ -179,5 +180,46 @@ fn a_disabled_key_opens_nothing_once_the_ttl_has_passed_until_it_is_enabled_agai
     world.run(["kms", "enable-key", "--key-id", id]).succeeds();
     assert_eq!(fs::read(mounted.path("moved")).unwrap(), b"content");
     fs::write(mounted.path("h"), "x").unwrap();
+    mounted.unmount();
+}
+
+/// Says whether the first page of the file that is standard input is in the page cache (mincore(2)).
+const CACHED: &str = r"
+import ctypes, mmap
+libc = ctypes.CDLL(None, use_errno=True)
+state = ctypes.create_string_buffer(1)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+libc.mincore.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p]
+at = libc.mmap(None, 4096, mmap.PROT_READ, mmap.MAP_SHARED, 0, 0)
+assert libc.mincore(at, 4096, state) == 0, ctypes.get_errno()
+print(state.raw[0] & 1)
+";
+
+#[test]
+fn a_refused_key_takes_the_files_pages_out_of_the_page_cache() {
+    let (Some(world), Some(python)) = (mountable(), needed("python3")) else { return };
+    let mounted = Mounted::new(&world, &["--key-ttl", "1s"]);
+    fs::write(mounted.path("f"), "content").unwrap();
+    let open = File::open(mounted.path("f")).unwrap();
+    assert_eq!(fs::read(mounted.path("f")).unwrap(), b"content");
+    let is_cached = || {
+        let run = Command::new(&python).args(["-c", CACHED]).stdin(open.try_clone().unwrap()).output().unwrap();
+        assert!(run.status.success(), "{run:?}");
+        run.stdout == b"1\n"
+    };
+    assert!(is_cached());
+    let arn = key_of(&world, "vault/f.wax");
+    world.run(["kms", "disable-key", "--key-id", arn.rsplit('/').next().unwrap()]).succeeds();
+    const ACCESS: i32 = 13;
+    let refused = || fs::read(mounted.path("f")).is_err_and(|error| error.raw_os_error() == Some(ACCESS));
+    eventually("the file does not open", refused);
+    eventually("its pages are gone", || !is_cached());
+    // Cutting it is no way around it.
+    assert_eq!(errno(File::options().write(true).truncate(true).open(mounted.path("f"))), ACCESS);
+    assert_eq!(fs::metadata(mounted.path("f")).unwrap().len(), 7);
+    drop(open);
+    world.run(["kms", "enable-key", "--key-id", arn.rsplit('/').next().unwrap()]).succeeds();
+    assert_eq!(fs::read(mounted.path("f")).unwrap(), b"content", "it was not cut");
     mounted.unmount();
 }

@@ -2,6 +2,8 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -47,6 +49,54 @@ fn a_mount_in_use_is_detached_and_serves_its_last_user() {
     drop(file);
     assert_eq!(mounted.ended().code, Some(0));
     containers_hold(&world, &[("f".to_owned(), b"before, after".to_vec())]);
+}
+
+#[test]
+fn a_signal_amid_writing_loses_nothing_that_was_written() {
+    let Some(world) = mountable() else { return };
+    let mounted = Mounted::new(&world, &[]);
+    // Several files grow and are written over, whole chunks and parts of them, before the signal, meanwhile and after it.
+    let (is_detached, root) = (AtomicBool::new(false), mounted.root());
+    let detached = &is_detached;
+    let written: Vec<(String, Vec<u8>)> = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..4)
+            .map(|number| {
+                let (name, path) = (format!("f{number}"), root.join(format!("f{number}")));
+                scope.spawn(move || {
+                    let file = File::create(path).unwrap();
+                    let (mut content, mut rest) = (Vec::new(), 20);
+                    while rest > 0 {
+                        // A while after the mount has left the tree.
+                        rest -= u64::from(detached.load(Ordering::Relaxed));
+                        let seed = content.len() as u64 + rest + number;
+                        let piece = noise(if number % 2 == 0 { 65_536 } else { 5001 }, seed);
+                        file.write_all_at(&piece, content.len() as u64).unwrap();
+                        content.extend(piece);
+                        let over = noise(4096, seed + 7);
+                        let at = content.len() / 2 / 4096 * 4096;
+                        let end = content.len().min(at + over.len());
+                        file.write_all_at(&over[..end - at], at as u64).unwrap();
+                        content[at..end].copy_from_slice(&over[..end - at]);
+                        if content.len() > 8 << 20 {
+                            content.clear();
+                            file.set_len(0).unwrap();
+                        }
+                    }
+                    (name, content)
+                })
+            })
+            .collect();
+        eventually("all of them write", || {
+            (0..4).all(|number| fs::metadata(root.join(format!("f{number}"))).is_ok_and(|file| file.len() > 0))
+        });
+        mounted.send(Signal::TERM);
+        eventually("it is out of the tree", || !is_mounted(&world.path(CLEAR)));
+        detached.store(true, Ordering::Relaxed);
+        writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+    });
+    let run = mounted.ended();
+    assert_eq!(run.code, Some(0), "{run:?}");
+    containers_hold(&world, &written);
 }
 
 #[test]

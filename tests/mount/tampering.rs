@@ -11,6 +11,15 @@ use crate::support::{SUITES, World, edited, noise};
 const IO: i32 = 5;
 /// The bytes in the middle of the file name a chunk of the second group.
 const LEN: usize = 600_000;
+/// A hole in the second group: chunks 40 to 49, whose pages are 42 to 51.
+const HOLE: std::ops::Range<usize> = 40 * 4096..50 * 4096;
+
+/// What the file holds.
+fn content() -> Vec<u8> {
+    let mut content = noise(LEN, 1);
+    content[HOLE].fill(0);
+    content
+}
 
 /// Puts `bytes` in the place of the container of `f`, as an editor or a backup program would.
 fn replace(mounted: &Mounted<'_>, bytes: &[u8]) {
@@ -70,6 +79,13 @@ fn changes(one: &[u8], other: &[u8]) -> Vec<(String, Vec<u8>)> {
             bytes[page(number)].copy_from_slice(&other[page(number)]);
         });
     }
+    for (from, to) in [(1, 2), (35, 1), (60, 61), (35, 42)] {
+        changed(format!("page {from} copied over page {to}"), &|bytes| {
+            bytes[page(to)].copy_from_slice(&one[page(from)])
+        });
+    }
+    changed("a hole filled".into(), &|bytes| bytes[page(43)].copy_from_slice(&noise(4096, 3)));
+    changed("one byte in a hole".into(), &|bytes| bytes[44 * 4096 + 5] = 1);
     changed("another container's header".into(), &|bytes| bytes[..2048].copy_from_slice(&other[..2048]));
     changed("another container's root".into(), &|bytes| bytes[2048..4096].copy_from_slice(&other[2048..4096]));
     changed("another body salt".into(), &|bytes| bytes[48..80].copy_from_slice(&other[48..80]));
@@ -82,18 +98,24 @@ fn changes(one: &[u8], other: &[u8]) -> Vec<(String, Vec<u8>)> {
     all
 }
 
-/// Two containers of the same content.
+/// Two containers of the same content, with a hole in it.
 fn two(world: &World, content: &[u8], suite: &str) -> (Vec<u8>, Vec<u8>) {
-    world.container("f.wax", content, suite);
-    world.container("other.wax", content, suite);
-    (world.read("f.wax"), world.read("other.wax"))
+    let [one, other] = ["f.wax", "other.wax"].map(|name| {
+        world.container(name, content, suite);
+        let mut editor = edited(world, name);
+        editor.punch_hole(HOLE.start as u64, HOLE.len() as u64).unwrap();
+        editor.settle().unwrap();
+        world.read(name)
+    });
+    assert!(one[43 * 4096..][..4096] == [0; 4096], "there is no hole");
+    (one, other)
 }
 
 #[test]
 fn what_was_changed_between_mounts_is_never_read_as_something_else() {
     for suite in SUITES {
         let Some(world) = mountable() else { return };
-        let content = noise(LEN, 1);
+        let content = content();
         let (one, other) = two(&world, &content, suite);
         let mounted = Mounted::new(&world, &[]);
         for (number, (what, bytes)) in changes(&one, &other).into_iter().enumerate() {
@@ -111,7 +133,7 @@ fn what_was_changed_between_mounts_is_never_read_as_something_else() {
 #[test]
 fn what_is_changed_while_it_is_open_and_cached_gives_the_right_bytes_and_then_errors() {
     let Some(world) = mountable() else { return };
-    let content = noise(LEN, 1);
+    let content = content();
     let (one, other) = two(&world, &content, SUITES[0]);
     let mounted = Mounted::new(&world, &[]);
     for (what, bytes) in changes(&one, &other) {
@@ -161,6 +183,69 @@ fn parts_put_back_to_an_older_version_are_errors() {
         assert!(!reads_right_or_not(&mounted.path(&name), &content, &name), "{name} put back was not noticed");
     }
     mounted.unmount();
+}
+
+#[test]
+fn every_byte_counts_and_so_does_every_length() {
+    for suite in SUITES {
+        let Some(world) = mountable() else { return };
+        let content = noise(9000, 1);
+        let command = ["encrypt", "--suite", suite, "-c", "team=a", "-c", "year=1", "-o", "f.wax"];
+        world.pipe(command, &content).succeeds();
+        let one = world.read("f.wax");
+        // Preamble, salt and core, with suite, file id and context, byte by byte; the rest here and there.
+        let core_end = one[80..2048].windows(4).position(|bytes| bytes == b"year").unwrap() + 80 + 6;
+        let mounted = Mounted::new(&world, &[]);
+        let attempt = |name: String, bytes: &[u8]| {
+            fs::write(mounted.container(&name), bytes).unwrap();
+            let whole = reads_right_or_not(&mounted.path(&name), &content, &format!("{suite}: {name}"));
+            fs::remove_file(mounted.path(&name)).unwrap();
+            whole
+        };
+        assert!(attempt("unchanged".into(), &one));
+        for at in (0..core_end).chain((core_end..one.len()).step_by(113)) {
+            let mut bytes = one.clone();
+            bytes[at] ^= 1 << (at % 8);
+            let whole = attempt(format!("flipped at {at}"), &bytes);
+            // Key slots authenticate themselves: one that opens at all opens the right bytes.
+            assert!(!whole || (core_end..2048).contains(&at), "{suite}: a flip at {at} was not noticed");
+        }
+        for length in (0..one.len()).step_by(97).chain([4095, 4097, 8191, 8193, one.len() - 1]) {
+            assert!(!attempt(format!("cut to {length}"), &one[..length]), "{suite}: a cut to {length} was not noticed");
+        }
+        mounted.unmount();
+    }
+}
+
+#[test]
+fn an_older_length_is_an_error() {
+    let Some(world) = mountable() else { return };
+    for (old_length, new_length) in [(9000, 50_000), (4096, 200_000), (150_000, 600_000), (0, 5000)] {
+        let content = noise(new_length, 1);
+        world.container("f.wax", &content[..old_length], SUITES[0]);
+        let mut editor = edited(&world, "f.wax");
+        editor.settle().unwrap();
+        let old = world.read("f.wax");
+        editor.write_at(&content[old_length..], old_length as u64).unwrap();
+        editor.settle().unwrap();
+        drop(editor);
+        let new = world.read("f.wax");
+        let mounted = Mounted::new(&world, &[]);
+        let mixtures = [
+            ("the new one cut", new[..old.len()].to_vec()),
+            ("the old root", [&old[..4096.min(old.len())], &new[4096..]].concat()),
+            ("the old beginning", [&old[..], &new[old.len()..]].concat()),
+            ("the new root", [&new[..4096], &old[4096..]].concat()),
+        ];
+        for (number, (what, bytes)) in mixtures.into_iter().enumerate() {
+            let name = format!("f{old_length} {number}");
+            fs::write(mounted.container(&name), &bytes).unwrap();
+            let noticed = !reads_right_or_not(&mounted.path(&name), &content, what);
+            assert!(noticed || bytes == new, "{old_length} to {new_length}: {what} was not noticed");
+        }
+        mounted.unmount();
+        fs::remove_file(world.path("f.wax")).unwrap();
+    }
 }
 
 #[test]

@@ -21,9 +21,10 @@ use crate::args::{Common, Mount};
 use crate::commands::keys;
 use crate::commands::new_files::{Choice, Chosen, real};
 use crate::config::Config;
-use crate::error::{Class, CliError};
+use crate::error::{Class, CliError, reason};
 use crate::home::Home;
 use crate::library_errors;
+use crate::mounts::{MountEntry, Teller};
 use crate::output::Console;
 use crate::session::{Missing, Reach, Session, Setup};
 use crate::shown::shown;
@@ -66,10 +67,12 @@ pub(crate) fn run(common: &Common, args: &Mount, stay: Stay, console: &Console) 
     let mount =
         waxseal_fuse::mount(&place.directory, &place.mountpoint, session.envelope(), session.runtime(), options)
             .map_err(|error| cannot_mount(&error))?;
+    let entry = mounts::topmost(&place.mountpoint).ok().flatten();
+    let teller = listen(entry.as_ref(), &*log);
     let ending = Ending {
         unmounter: mount.unmounter(),
         mountpoint: place.mountpoint.clone(),
-        minor: mounts::topmost(&place.mountpoint).ok().flatten().map(|entry| entry.minor),
+        minor: entry.map(|entry| entry.minor),
         log: Arc::clone(&log),
     };
     signals.end(ending)?;
@@ -79,12 +82,29 @@ pub(crate) fn run(common: &Common, args: &Mount, stay: Stay, console: &Console) 
         mount.unmounter().unmount().ok();
     }
     let served = mount.wait().map_err(|error| cannot_mount(&error));
-    if let Err(error) = &served {
-        log.line(Level::Error, &error.to_string());
+    // In the foreground the command itself says it, unless the log is elsewhere.
+    if let Err(error) = served.as_ref().map_err(|error| error.to_string())
+        && (stay == Stay::Background || args.log.is_some())
+    {
+        log.line(Level::Error, &error);
+    }
+    if let Some(teller) = teller {
+        teller.tell(served.is_ok());
     }
     // Only now whoever waits for the lock may rely on everything being written.
     drop(place.lock);
     announced.and(served)
+}
+
+/// Listens for whoever will unmount it. Without that nothing but the log tells how it ends.
+fn listen(entry: Option<&MountEntry>, log: &dyn Log) -> Option<Teller> {
+    let missing = || std::io::Error::other("it is not in the table of mounts");
+    let teller = entry.ok_or_else(missing).and_then(Teller::listen);
+    let tell = |error: &std::io::Error| {
+        let text = format!("'waxseal umount' cannot be told how this mount ends: {}", reason(error));
+        log.line(Level::Warning, &text);
+    };
+    teller.inspect_err(tell).ok()
 }
 
 /// Says that the mount is there, and leaves whoever started it.

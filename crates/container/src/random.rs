@@ -263,7 +263,14 @@ impl<B: ReadAt> Container<B> {
             return Ok(self.load_table(group)?.as_ref().map(GroupFacts::of));
         }
         let region = &mut region[..group.region_len()];
-        let read = read_full_at(&self.backing, region, group.table_offset()).map_err(ContainerError::Read)?;
-        open_region(&self.unlocked.keys, group, &self.bounds, &mut region[..read])
+        let read = |part: &mut [u8], offset| read_full_at(&self.backing, part, offset).map_err(ContainerError::Read);
+        // An absent group says nothing more, and a large hole is many of them.
+        let (page, chunks) = region.split_at_mut(group.table_len());
+        let of_page = read(page, group.table_offset())?;
+        if of_page == page.len() && page.iter().all(|byte| *byte == 0) {
+            return Ok(None);
+        }
+        let of_chunks = if of_page == page.len() { read(chunks, group.chunk_offset(0))? } else { 0 };
+        open_region(&self.unlocked.keys, group, &self.bounds, &mut region[..of_page + of_chunks])
     }
 }

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 
 use super::{Filesystem, Known};
 use crate::attributes::Below;
-use crate::backing::{pin_at, status_at};
+use crate::backing::{self, pin_at, status_at};
 use crate::directory::has_only_hidden;
 use crate::names;
 use crate::report::shown;
@@ -74,7 +74,10 @@ impl Filesystem {
     /// how the rest of it is still reached.
     pub(super) fn lose_name(&self, parent: u64, stored: &OsStr, below: &Below, pinned: Option<OwnedFd>) {
         self.nodes.remove_place(below.identity, parent, stored);
-        if below.kind != FileType::Directory && below.stat.stx_nlink > 1 {
+        // Somebody may have given it another name since it was looked at.
+        let links = pinned.as_ref().and_then(|pinned| backing::status(pinned).ok()).map(|now| now.stat.stx_nlink);
+        let has_names = links.map_or(below.stat.stx_nlink > 1, |links| links > 0);
+        if below.kind != FileType::Directory && has_names {
             return;
         }
         let node = self.nodes.number(below.identity);

@@ -38,6 +38,14 @@ impl Content {
     pub(super) fn has_room(&self, len: usize) -> bool {
         matches!(self, Self::Exclusive(editor) if editor.has_room(len))
     }
+
+    /// Whether nothing is left to be written.
+    pub(super) fn is_finished(&self) -> bool {
+        match self {
+            Self::Exclusive(editor) => editor.unflushed_len() == 0 && editor.is_settled(),
+            Self::Shared(_) | Self::Lost => true,
+        }
+    }
 }
 
 impl OpenFile {
@@ -141,7 +149,7 @@ impl OpenFile {
     fn heal<'a>(&self, mut content: RwLockWriteGuard<'a, Content>) -> RwLockWriteGuard<'a, Content> {
         // What was in memory may be lost, and whoever wrote it believes that it is there.
         if self.owed.swap(false, Ordering::Relaxed) || self.unflushed_since().is_some() {
-            self.keep_error(Errno::IO);
+            self.keep_loss();
         }
         if let Content::Exclusive(editor) = &mut *content {
             editor.distrust();

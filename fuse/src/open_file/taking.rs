@@ -197,7 +197,7 @@ impl OpenFile {
         let Content::Exclusive(editor) = content else {
             // Whoever wrote them has it open for writing, and it stays as it is as long as that.
             self.owed.store(false, Ordering::Relaxed);
-            return self.keep_error(Errno::IO);
+            return self.keep_loss();
         };
         editor.spare_a_core();
         while let Some((offset, bytes)) = pieces.next() {

@@ -152,3 +152,23 @@ fn a_fault_amid_a_write_that_was_acknowledged_is_told_to_whoever_asks_next() {
     assert_eq!(vault.filesystem.sync(handle), Ok(()));
     assert!(vault.content(handle).unwrap() == chunks(32, 1));
 }
+
+#[test]
+fn what_a_fault_has_lost_and_nobody_was_told_is_an_error_of_the_unmount() {
+    for is_told in [true, false] {
+        let vault = Vault::new();
+        let handle = vault.create("f").unwrap();
+        let fault = std::panic::AssertUnwindSafe(|| {
+            vault.filesystem.write(handle, &chunks(2, 2), 0, false, &|| panic!("a fault, on purpose"))
+        });
+        std::panic::catch_unwind(fault).unwrap_err();
+        if is_told {
+            assert_eq!(vault.filesystem.sync(handle), Err(rustix::io::Errno::IO));
+        }
+        vault.filesystem.release(handle);
+        // The file is closed before the end, or with it.
+        vault.filesystem.settle_closed(0);
+        assert_eq!(vault.filesystem.finish().is_ok(), is_told);
+        assert_eq!(vault.filesystem.open.len(), 0);
+    }
+}

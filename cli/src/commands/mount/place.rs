@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use crate::args::Mount;
 use crate::error::{Class, CliError};
-use crate::mounts::{self, FILESYSTEM_TYPE, PlaceLock, Users};
+use crate::mounts::{self, FILESYSTEM_TYPE, PlaceLock, Taken, Users, is_dead};
 use crate::output::Console;
 use crate::shown::shown;
 
@@ -74,11 +74,6 @@ fn free_mountpoint(asked: &Path, console: &Console) -> Result<PathBuf, CliError>
     existing_directory(&mountpoint, Class::Output)
 }
 
-/// Whether what is mounted there has no process any more. What stat(2) says may be remembered from when it had one.
-fn is_dead(mountpoint: &Path) -> bool {
-    matches!(rustix::fs::statfs(mountpoint), Err(Errno::NOTCONN))
-}
-
 fn refuse_mounted(mountpoint: &Path) -> Result<(), CliError> {
     let no_table = |error: io::Error| CliError::system(Class::Other, "cannot read the table of mounts", &error);
     match mounts::topmost(mountpoint).map_err(no_table)? {
@@ -94,12 +89,15 @@ fn refuse_mounted(mountpoint: &Path) -> Result<(), CliError> {
 fn take_lock(mountpoint: &Path) -> Result<PlaceLock, CliError> {
     let failed = |error: io::Error| CliError::system(Class::Output, "cannot be mounted on", &error).file(mountpoint);
     let lock = PlaceLock::open(mountpoint).map_err(failed)?;
-    if !lock.take(PATIENCE).map_err(failed)? {
-        return Err(CliError::new(Class::Output, "another waxseal is mounting or unmounting there")
-            .file(mountpoint)
-            .hint("try again when it is done"));
+    let refused = |text: &str, hint: &str| Err(CliError::new(Class::Output, text).file(mountpoint).hint(hint));
+    match lock.take(PATIENCE).map_err(failed)? {
+        Taken::Ours => Ok(lock),
+        Taken::ByMount => refused("another waxseal is mounting or unmounting there", "try again when it is done"),
+        Taken::ByWriters => refused(
+            "another waxseal is writing files into this directory, and the mount would cover them",
+            "mount when it is done, or on another directory",
+        ),
     }
-    Ok(lock)
 }
 
 /// What lies in the mount point would be hidden. Plaintext that a program left there while nothing was mounted would be too.
