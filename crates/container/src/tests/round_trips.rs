@@ -35,7 +35,7 @@ fn every_border_length_survives_every_way_in_and_out() {
 fn a_new_container_is_known_as_it_will_be_read() {
     for suite in Suite::ALL {
         for count in [1, 3, 9] {
-            let context = EncryptionContext::from_pairs(&["a=b"]).unwrap();
+            let context = EncryptionContext::from_pairs(["a=b"]).unwrap();
             let core = Core::new(suite, context, None).unwrap();
             let sealer = Sealer::new(core, &vec![encrypted_key(); count], &data_key()).unwrap();
             let known = sealer.unlocked().header().clone();
