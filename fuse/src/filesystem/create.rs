@@ -89,7 +89,7 @@ impl Filesystem {
         let known = self.know(parent, &stored, &below);
         let node = known.attributes.node;
         let unlocked = editor.unlocked().clone();
-        let content = Content::Exclusive(editor);
+        let content = Content::Exclusive(Box::new(editor));
         let opened = Arc::new(OpenFile::new(
             Descriptor { file, writable: true },
             (unlocked, since),

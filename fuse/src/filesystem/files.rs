@@ -112,7 +112,7 @@ impl Filesystem {
             let editor = filling.create(Arc::clone(&file)).map_err(told)?;
             // A filling that was interrupted has left a file that looked longer.
             self.outdate_attributes(node);
-            (editor.unlocked().clone(), since, Content::Exclusive(editor), false)
+            (editor.unlocked().clone(), since, Content::Exclusive(Box::new(editor)), false)
         } else {
             let (unlocked, since) = self.keys.unlock(header).await.map_err(refused)?;
             let (content, was_interrupted) = open_content(unlocked.clone(), &file, writable).map_err(told)?;

@@ -18,9 +18,9 @@ use crate::report::errno;
 #[derive(Debug)]
 pub(crate) enum Content {
     /// Read only so far: other processes may read it too.
-    Shared(Container<Arc<File>>),
+    Shared(Box<Container<Arc<File>>>),
     /// Written, and locked against everybody else.
-    Exclusive(Editor<Arc<File>>),
+    Exclusive(Box<Editor<Arc<File>>>),
     /// On its way from one to the other; left behind if that failed half way.
     Lost,
 }
@@ -40,6 +40,11 @@ impl Content {
             Self::Exclusive(editor) => editor.unflushed_len() == 0 && editor.is_settled(),
             Self::Shared(_) | Self::Lost => true,
         }
+    }
+
+    /// Whether so many bytes more stay in memory, with nothing written to the file below for them.
+    pub(super) fn has_room(&self, len: usize) -> bool {
+        matches!(self, Self::Exclusive(editor) if editor.has_room(len))
     }
 }
 
@@ -65,9 +70,9 @@ impl OpenFile {
             return Err(Errno::BUSY);
         }
         let Content::Shared(container) = std::mem::replace(&mut *content, Content::Lost) else { return Err(Errno::IO) };
-        match Editor::from_container(container) {
+        match Editor::from_container(*container) {
             Ok(editor) => {
-                *content = Content::Exclusive(editor);
+                *content = Content::Exclusive(Box::new(editor));
                 Ok(())
             }
             Err(error) => {
@@ -169,16 +174,16 @@ pub(crate) fn open_content(
 ) -> Result<(Content, bool), ContainerError> {
     let refused = Container::open(unlocked.clone(), Arc::clone(file), Interrupted::Refuse);
     match refused {
-        Ok(container) => Ok((Content::Shared(container), false)),
+        Ok(container) => Ok((Content::Shared(Box::new(container)), false)),
         Err(ContainerError::Interrupted) if may_repair => {
             if !lock_exclusive(file).map_err(ContainerError::Write)? {
                 return Err(ContainerError::Write(io::Error::from(Errno::BUSY)));
             }
-            Editor::open(unlocked, Arc::clone(file)).map(|editor| (Content::Exclusive(editor), true))
+            Editor::open(unlocked, Arc::clone(file)).map(|editor| (Content::Exclusive(Box::new(editor)), true))
         }
         Err(ContainerError::Interrupted) => {
             let container = Container::open(unlocked, Arc::clone(file), Interrupted::Recover)?;
-            Ok((Content::Shared(container), true))
+            Ok((Content::Shared(Box::new(container)), true))
         }
         Err(error) => Err(error),
     }
