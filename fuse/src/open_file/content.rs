@@ -34,17 +34,17 @@ impl Content {
         }
     }
 
-    /// Whether so many bytes more stay in memory, with nothing written to the file below for them.
-    pub(super) fn has_room(&self, len: usize) -> bool {
-        matches!(self, Self::Exclusive(editor) if editor.has_room(len))
-    }
-
     /// Whether nothing is left to be written.
     pub(super) fn is_finished(&self) -> bool {
         match self {
             Self::Exclusive(editor) => editor.unflushed_len() == 0 && editor.is_settled(),
             Self::Shared(_) | Self::Lost => true,
         }
+    }
+
+    /// Whether so many bytes more stay in memory, with nothing written to the file below for them.
+    pub(super) fn has_room(&self, len: usize) -> bool {
+        matches!(self, Self::Exclusive(editor) if editor.has_room(len))
     }
 }
 

@@ -159,7 +159,7 @@ fn what_a_fault_has_lost_and_nobody_was_told_is_an_error_of_the_unmount() {
         let vault = Vault::new();
         let handle = vault.create("f").unwrap();
         let fault = std::panic::AssertUnwindSafe(|| {
-            vault.filesystem.write(handle, &chunks(2, 2), 0, false, &|| panic!("a fault, on purpose"))
+            vault.filesystem.write(handle, &chunks(32, 2), 0, false, &|| panic!("a fault, on purpose"))
         });
         std::panic::catch_unwind(fault).unwrap_err();
         if is_told {
