@@ -91,8 +91,7 @@ impl Convert for Encryption<'_> {
         let new = self.new.at(name.label());
         let sealer = new.make()?;
         let wants_keys = self.removes_source || !xattrs.is_empty();
-        let unlocked =
-            wants_keys.then(|| sealer.unlocked().map_err(|error| failed(&error, name, label))).transpose()?;
+        let unlocked = wants_keys.then(|| sealer.unlocked().clone());
         if let Some(unlocked) = &unlocked {
             xattrs.seal(unlocked, output)?;
         }

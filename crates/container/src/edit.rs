@@ -73,6 +73,8 @@ pub struct Editor<B> {
     len: u64,
     /// Whether the storage failed in the middle of a batch, so that memory and disk may differ.
     broken: bool,
+    /// Cores that are left to others while a batch is encrypted.
+    spared_cores: usize,
     #[cfg(test)]
     without: Option<Rule>,
 }
@@ -126,6 +128,7 @@ impl<B: Backing> Editor<B> {
             dirty: BTreeMap::new(),
             len: root.len,
             broken: false,
+            spared_cores: 0,
             #[cfg(test)]
             without: None,
         }
@@ -217,6 +220,18 @@ impl<B: Backing> Editor<B> {
     #[must_use]
     pub fn unflushed_len(&self) -> u64 {
         self.dirty.len() as u64 * CHUNK_LEN as u64
+    }
+
+    /// Leaves a core to whoever writes, from now on, when it encrypts: for those who go on before they are waited for. On few
+    /// cores a thread that shares one with them keeps all others waiting.
+    pub fn spare_a_core(&mut self) {
+        self.spared_cores = 1;
+    }
+
+    /// Whether so many bytes more stay in memory when they are written, as far as room there goes.
+    #[must_use]
+    pub fn has_room(&self, len: usize) -> bool {
+        self.dirty.len() + len / CHUNK_LEN + 2 < pages::MAX_DIRTY_CHUNKS
     }
 
     /// Drops what is in memory: the container is what it was after the last flush.

@@ -122,18 +122,20 @@ impl Header {
         Ok(Self { preamble, tag, body_salt, core_bytes, core, slots })
     }
 
-    /// Builds the header of a new, filled container with a fresh body salt, together with its content keys.
+    /// Builds the header of a new, filled container with a fresh body salt: its bytes, and what reading them would come to.
     pub(crate) fn create(
         core: Core,
         keys: &[EncryptedDataKey],
         data_key: &DataKey,
-    ) -> Result<([u8; HEADER_LEN], ContentKeys), ContainerError> {
+    ) -> Result<([u8; HEADER_LEN], Unlocked), ContainerError> {
         let core_bytes = core.encode();
         let mut bytes = [0; HEADER_LEN];
         lay_out_core(&mut bytes, FILLED, &core_bytes);
-        slots::encode(keys, &mut bytes[slot_area(core_bytes.len())])?;
+        let slots = slots::encode(keys, &mut bytes[slot_area(core_bytes.len())])?;
         let keys = lay_out_tag(&mut bytes, &core, &core_bytes, data_key)?;
-        Ok((bytes, keys))
+        let (preamble, tag, body_salt) = fields(&bytes);
+        let header = Self { preamble, tag, body_salt, core_bytes, core, slots };
+        Ok((bytes, Unlocked::new(header, keys)))
     }
 
     /// Builds the header of a prepared container.
@@ -227,12 +229,7 @@ pub struct Unlocked {
 impl Unlocked {
     /// A header with the keys that were derived together with its tag.
     pub(crate) fn new(header: Header, keys: ContentKeys) -> Self {
-        Self::of(header, Arc::new(keys))
-    }
-
-    /// The same, with keys that somebody else has too.
-    pub(crate) fn of(header: Header, keys: Arc<ContentKeys>) -> Self {
-        Self { header: Arc::new(header), keys }
+        Self { header: Arc::new(header), keys: Arc::new(keys) }
     }
 
     /// The verified header.

@@ -27,6 +27,7 @@ use self::input::{Filler, Job, Producer};
 #[derive(Debug)]
 pub struct Sealer {
     header: [u8; HEADER_LEN],
+    unlocked: Unlocked,
     content: Content,
 }
 
@@ -51,16 +52,15 @@ impl Sealer {
     /// # Errors
     /// The encrypted data keys do not fit the header; there are no random bytes.
     pub fn new(core: Core, keys: &[EncryptedDataKey], data_key: &DataKey) -> Result<Self, ContainerError> {
-        let (header, keys) = Header::create(core, keys, data_key)?;
-        Ok(Self { header, content: Content { keys: Arc::new(keys) } })
+        let (header, unlocked) = Header::create(core, keys, data_key)?;
+        let content = Content { keys: Arc::clone(&unlocked.keys) };
+        Ok(Self { header, unlocked, content })
     }
 
     /// The header, with the keys to the content: for what is encrypted beside it.
-    ///
-    /// # Errors
-    /// The header is not one that reads again.
-    pub fn unlocked(&self) -> Result<Unlocked, ContainerError> {
-        Ok(Unlocked::of(Header::parse(&self.header)?, Arc::clone(&self.content.keys)))
+    #[must_use]
+    pub fn unlocked(&self) -> &Unlocked {
+        &self.unlocked
     }
 
     /// Encrypts everything from `source` into `sink`, on up to `threads` threads.

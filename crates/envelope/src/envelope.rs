@@ -81,7 +81,7 @@ impl Envelope {
             }
         }
         let sealer = Sealer::new(core, &keys, &generated.plaintext)?;
-        self.prove(sealer.unlocked()?.header(), &keys).await?;
+        self.prove(sealer.unlocked().header(), &keys).await?;
         Ok(sealer)
     }
 

@@ -33,6 +33,11 @@ impl Content {
             Self::Lost => 0,
         }
     }
+
+    /// Whether so many bytes more stay in memory, with nothing written to the file below for them.
+    pub(super) fn has_room(&self, len: usize) -> bool {
+        matches!(self, Self::Exclusive(editor) if editor.has_room(len))
+    }
 }
 
 impl OpenFile {

@@ -46,6 +46,11 @@ impl Chunks {
         self.places.iter().map(|(number, at)| (number * CHUNK_LEN as u64, self.pages[*at].as_slice()))
     }
 
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.pages.is_empty()
+    }
+
     /// Bytes of all chunks.
     fn len(&self) -> u64 {
         (self.pages.len() * CHUNK_LEN) as u64
@@ -66,7 +71,7 @@ impl Drop for Chunks {
 impl Ahead {
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
-        self.lock().pages.is_empty()
+        self.lock().is_empty()
     }
 
     /// Takes whole chunks, if there is room, and has them counted before anybody can take them over: `count` is told how many
@@ -115,9 +120,9 @@ impl OpenFile {
         is_whole && !bytes.is_empty() && self.unflushed.load(Ordering::Relaxed) < MAX_EARLY
     }
 
-    /// Takes whole chunks as the file's only writer, and calls `taken` when whoever wrote them can go on: from then on they
-    /// are seen, and nothing that asks for them to be flushed is answered before they are. If that fails they stay in memory,
-    /// and the error is told to whoever asks next.
+    /// Takes whole chunks as the file's only writer. If there is more to do about them than to put them into memory, `taken`
+    /// is called first, since whoever wrote them can go on: from then on they are seen, and nothing that asks for them to be
+    /// flushed is answered before they are. If that fails they stay in memory, and the error is told to whoever asks next.
     ///
     /// # Errors
     /// The file is not open for writing. Nothing was taken then.
@@ -150,7 +155,11 @@ impl OpenFile {
         self.see_change();
         // What is taken from now on is newer than these bytes.
         let ahead = self.take_over();
-        taken();
+        // To put a few bytes into memory takes less than to wake another thread for what is written meanwhile.
+        let is_at_once = bytes.len() <= MAX_SMALL && ahead.is_empty() && content.has_room(bytes.len());
+        if !is_at_once {
+            taken();
+        }
         self.write_owed(&mut content, ahead, Some((offset, bytes)));
         Ok(())
     }
@@ -190,6 +199,7 @@ impl OpenFile {
             self.owed.store(false, Ordering::Relaxed);
             return self.keep_error(Errno::IO);
         };
+        editor.spare_a_core();
         while let Some((offset, bytes)) = pieces.next() {
             if let Err(error) = editor.write_at(bytes, offset) {
                 editor.keep(bytes, offset);

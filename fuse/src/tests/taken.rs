@@ -141,13 +141,14 @@ fn a_time_that_is_set_amid_a_write_stays() {
 fn a_fault_amid_a_write_that_was_acknowledged_is_told_to_whoever_asks_next() {
     let vault = Vault::new();
     let handle = vault.create("f").unwrap();
-    vault.filesystem.write(handle, &chunks(2, 1), 0, false, &|| ()).unwrap();
+    vault.filesystem.write(handle, &chunks(32, 1), 0, false, &|| ()).unwrap();
     vault.filesystem.sync(handle).unwrap();
+    // A few bytes would have been put into memory before.
     let fault = std::panic::AssertUnwindSafe(|| {
-        vault.filesystem.write(handle, &chunks(2, 2), 0, false, &|| panic!("a fault, on purpose"))
+        vault.filesystem.write(handle, &chunks(32, 2), 0, false, &|| panic!("a fault, on purpose"))
     });
     std::panic::catch_unwind(fault).unwrap_err();
     assert_eq!(vault.filesystem.sync(handle), Err(rustix::io::Errno::IO));
     assert_eq!(vault.filesystem.sync(handle), Ok(()));
-    assert!(vault.content(handle).unwrap() == chunks(2, 1));
+    assert!(vault.content(handle).unwrap() == chunks(32, 1));
 }

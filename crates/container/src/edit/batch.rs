@@ -56,7 +56,7 @@ impl<B: Backing> Editor<B> {
 
         let overwrites = self.overwrites(&numbers)?;
         let (runs, mut touched) = self.enter(&numbers, new_len)?;
-        let sealed = seal_runs(&self.container.unlocked.keys, &runs, &plaintext)?;
+        let sealed = seal_runs(&self.container.unlocked.keys, &runs, &plaintext, self.spared_cores)?;
         for run in &runs {
             self.table_mut(run.group)?.entries[run.first..][..run.chunks.len()]
                 .copy_from_slice(&sealed.entries[run.chunks.clone()]);

@@ -10,7 +10,7 @@ use crate::geometry::{CHUNK_LEN, GROUP_CHUNKS, MAX_PLAINTEXT_LEN, chunk_of, plac
 use crate::io::Backing;
 
 /// Chunks that are collected before they are written: 16 MiB of them.
-const MAX_DIRTY_CHUNKS: usize = 4096;
+pub(super) const MAX_DIRTY_CHUNKS: usize = 4096;
 
 /// Chunks side by side that are written early, if that has to wait for nothing.
 const MIN_EARLY: usize = 512;

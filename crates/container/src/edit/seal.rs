@@ -64,8 +64,13 @@ impl Sealed {
     }
 }
 
-/// Encrypts every chunk of every run, under nonces straight from the operating system.
-pub(super) fn seal_runs(keys: &ContentKeys, runs: &[Run], plaintext: &[&ChunkBytes]) -> Result<Sealed, ContainerError> {
+/// Encrypts every chunk of every run, under nonces straight from the operating system, and leaves so many cores to others.
+pub(super) fn seal_runs(
+    keys: &ContentKeys,
+    runs: &[Run],
+    plaintext: &[&ChunkBytes],
+    spared_cores: usize,
+) -> Result<Sealed, ContainerError> {
     let mut nonces = vec![0; plaintext.len() * NONCE_LEN];
     getrandom::fill(&mut nonces).map_err(ContainerError::Random)?;
     let nonces = nonces.as_chunks::<NONCE_LEN>().0;
@@ -86,7 +91,8 @@ pub(super) fn seal_runs(keys: &ContentKeys, runs: &[Run], plaintext: &[&ChunkByt
         }
     };
 
-    let threads = (plaintext.len() / CHUNKS_A_THREAD).clamp(1, cores().min(MAX_THREADS));
+    let cores = cores().saturating_sub(spared_cores).clamp(1, MAX_THREADS);
+    let threads = (plaintext.len() / CHUNKS_A_THREAD).clamp(1, cores);
     let piece_len = work.len().div_ceil(8 * threads).max(1);
     // Small pieces, so that no thread has much left when the others are done.
     let pieces = Mutex::new(work.chunks_mut(piece_len));

@@ -3,6 +3,7 @@
 //! They are put together by hand, page by page, from tables that say what a test wants.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::support::*;
 use crate::geometry::{CHUNK_LEN, GroupIndex, HEADER_LEN};
@@ -13,7 +14,7 @@ use crate::{Container, ContainerError, Core, Damage, Interrupted, Suite, file_si
 
 /// A container under construction: pages by file offset.
 pub(super) struct Craft {
-    keys: ContentKeys,
+    keys: Arc<ContentKeys>,
     bytes: Vec<u8>,
     nonce: u8,
     tables: BTreeMap<u64, Table>,
@@ -22,8 +23,8 @@ pub(super) struct Craft {
 impl Craft {
     pub(super) fn new(suite: Suite) -> Self {
         let core = Core::new(suite, Default::default(), None).unwrap();
-        let (header, keys) = Header::create(core, &[encrypted_key()], &data_key()).unwrap();
-        Self { keys, bytes: header.to_vec(), nonce: 0, tables: BTreeMap::new() }
+        let (header, unlocked) = Header::create(core, &[encrypted_key()], &data_key()).unwrap();
+        Self { keys: unlocked.keys, bytes: header.to_vec(), nonce: 0, tables: BTreeMap::new() }
     }
 
     fn nonce(&mut self) -> u8 {

@@ -1,9 +1,10 @@
 //! What goes in comes out: any bytes, any pieces, any range, in both suites, through streams and files.
 
 use proptest::prelude::*;
+use waxseal_key_service::{EncryptedDataKey, EncryptionContext};
 
 use super::support::*;
-use crate::{Container, Interrupted, Sink, Source, Suite, file_size};
+use crate::{Container, ContainerError, Core, Header, Interrupted, Sealer, Sink, Source, Suite, file_size};
 
 const BORDERS: [usize; 18] = [
     0, 1, 4095, 4096, 4097, 131_071, 131_072, 131_073, 135_168, 393_215, 393_216, 393_217, 397_312, 655_359, 655_360,
@@ -26,6 +27,26 @@ fn every_border_length_survives_every_way_in_and_out() {
                     "{suite} {length} by read_at"
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn a_new_container_is_known_as_it_will_be_read() {
+    for suite in Suite::ALL {
+        for count in [1, 3, 9] {
+            let context = EncryptionContext::from_pairs(&["a=b"]).unwrap();
+            let core = Core::new(suite, context, None).unwrap();
+            let sealer = Sealer::new(core, &vec![encrypted_key(); count], &data_key()).unwrap();
+            let known = sealer.unlocked().header().clone();
+            let mut container = Vec::new();
+            sealer.seal(Source::File(&&b"x"[..]), Sink::Stream(&mut container), threads(1)).unwrap();
+            assert_eq!(Header::parse(&container).unwrap(), known);
+        }
+        let core = || Core::new(suite, Default::default(), None).unwrap();
+        let empty = EncryptedDataKey { ciphertext_blob: Vec::new(), ..encrypted_key() };
+        for keys in [vec![], vec![empty]] {
+            assert!(matches!(Sealer::new(core(), &keys, &data_key()), Err(ContainerError::Damaged { .. })));
         }
     }
 }

@@ -31,7 +31,7 @@ impl Sealer {
         page[..HEADER_LEN].copy_from_slice(&self.header);
         page[HEADER_LEN..].copy_from_slice(&half);
         backing.write_all_at(&page, 0).map_err(ContainerError::Write)?;
-        Ok(Editor::of_new(self.unlocked()?, backing, root, table))
+        Ok(Editor::of_new(self.unlocked, backing, root, table))
     }
 }
 
