@@ -66,7 +66,11 @@ fn the_next_run_removes_what_is_left_where_it_writes_and_nothing_else() {
 #[test]
 fn decrypting_removes_them_from_its_output_and_leaves_the_vault_alone() {
     let world = tree();
+    let vault = fs::File::open(world.path("vault")).unwrap();
+    let modified = vault.metadata().unwrap().modified().unwrap();
     world.write(&format!("vault/{}", left(0)), "in the vault");
+    // The vault has the time of its source still.
+    vault.set_modified(modified).unwrap();
     fs::create_dir_all(world.path("back/d")).unwrap();
     world.write(&format!("back/d/{}", left(1)), "plaintext");
     let run = world.run(["decrypt", "-r", "vault", "-o", "back"]).succeeds();
