@@ -106,6 +106,7 @@ impl Reached {
 impl Filesystem {
     /// Serves `root`. Numbers of files whose kept pages are out of date are sent to `outdated`.
     pub(crate) fn new(root: File, keys: Envelope, options: Options, outdated: Sender<u64>) -> io::Result<Self> {
+        let threads = options.threads();
         let Options { read_only, key_ttl, new, reading, log, .. } = options;
         let identity = backing::status(&root)?.identity;
         let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
@@ -116,7 +117,7 @@ impl Filesystem {
             open: OpenFiles::default(),
             directories: Directories::default(),
             seen: Seen::default(),
-            unflushed: Arc::default(),
+            unflushed: Arc::new(Unflushed::new(threads)),
             keys: Arc::new(Keys::new(keys, new, reading, key_ttl)),
             reporter: Reporter::new(log),
             read_only,

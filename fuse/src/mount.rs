@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -18,6 +17,7 @@ use crate::Options;
 use crate::adapter::Adapter;
 use crate::filesystem::{Filesystem, Teller};
 use crate::keeper::Keeper;
+use crate::options::cores;
 
 /// How far the kernel reads ahead for each core, in KiB: one request of the largest size.
 const READAHEAD_KB: usize = 1024;
@@ -128,13 +128,9 @@ fn config(directory: &Path, options: &Options) -> Config {
         config.mount_options.push(MountOption::NoExec);
     }
     config.acl = if options.allow_other { SessionACL::All } else { SessionACL::Owner };
-    config.n_threads = Some(options.threads.map_or((2 * cores()).max(4), NonZeroUsize::get));
+    config.n_threads = Some(options.threads());
     config.clone_fd = true;
     config
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(2, NonZeroUsize::get)
 }
 
 /// Has the kernel read further ahead than its 128 KiB, which it lets root ask for only: with as many large requests under way

@@ -4,10 +4,11 @@
 mod attributes;
 mod content;
 mod taking;
+mod turns;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Instant, SystemTime};
 
@@ -17,6 +18,7 @@ use waxseal_container::{ContainerError, Editor, Unlocked};
 pub(crate) use self::attributes::{AtStake, CLOCK_TICK, mode_at_stake};
 pub(crate) use self::content::{Content, open_content};
 use self::taking::Ahead;
+use self::turns::Turns;
 use crate::report::Reporter;
 use crate::unflushed::Unflushed;
 
@@ -28,6 +30,8 @@ pub(crate) struct OpenFile {
     /// The name that errors call it.
     name: Mutex<OsString>,
     content: RwLock<Content>,
+    /// In which order it is used.
+    turns: Turns,
     /// What was taken while the content was in use.
     ahead: Ahead,
     /// Whether somebody is working on bytes that a program believes to be taken.
@@ -36,6 +40,8 @@ pub(crate) struct OpenFile {
     len: AtomicU64,
     /// Whether that became another one in a way that the kernel knows nothing of.
     len_moved: AtomicBool,
+    /// Its large writes that are in hand.
+    in_hand: AtomicUsize,
     /// Bytes that are in memory only, and the account of all files together.
     unflushed: AtomicU64,
     account: Arc<Unflushed>,
@@ -72,6 +78,9 @@ struct Facts {
     error: Option<Errno>,
     /// Whether what it is about is lost: it is in memory no more, and cannot be tried again.
     is_lost: bool,
+    /// Writes that have been taken and wait for the content, and the end of the furthest of them: it is as long then.
+    awaited: usize,
+    reach: u64,
 }
 
 impl OpenFile {
@@ -92,6 +101,8 @@ impl OpenFile {
             allowed,
             error: None,
             is_lost: false,
+            awaited: 0,
+            reach: 0,
         };
         Self {
             descriptor: RwLock::new(descriptor),
@@ -99,9 +110,11 @@ impl OpenFile {
             name: Mutex::new(name.to_owned()),
             len: AtomicU64::new(content.len()),
             len_moved: AtomicBool::new(false),
+            in_hand: AtomicUsize::new(0),
             unflushed: AtomicU64::new(0),
             account: Arc::clone(account),
             content: RwLock::new(content),
+            turns: Turns::default(),
             ahead: Ahead::default(),
             owed: AtomicBool::new(false),
             facts: Mutex::new(facts),
@@ -170,13 +183,13 @@ impl OpenFile {
 
     /// Notes what the content is like after something was done to it.
     pub(crate) fn note(&self, editor: &Editor<Arc<File>>) {
-        self.len.store(editor.len(), Ordering::Release);
         let unflushed = editor.unflushed_len();
         self.account.change(self.unflushed.swap(unflushed, Ordering::Relaxed), unflushed);
         let mut facts = self.facts();
+        self.len.store(editor.len().max(facts.reach), Ordering::Release);
         let since = facts.unflushed_since.take();
         // Whoever takes more now says so after this.
-        let is_behind = unflushed > 0 || !self.ahead.is_empty();
+        let is_behind = unflushed > 0 || facts.awaited > 0 || !self.ahead.is_empty();
         facts.unflushed_since = is_behind.then(|| since.unwrap_or_else(Instant::now));
     }
 

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use waxseal_envelope::{NewContainer, Reading};
 
+/// Threads that answer requests at least, unless others are asked for.
+const MIN_THREADS: usize = 6;
+
 /// How a directory is to be mounted.
 #[derive(Clone)]
 pub struct Options {
@@ -18,7 +21,7 @@ pub struct Options {
     pub no_exec: bool,
     /// How long a data key is used before the key service is asked again, and kept after the last close.
     pub key_ttl: Duration,
-    /// Threads that answer requests; twice the number of cores, and at least 4, if it is left open.
+    /// Threads that answer requests; twice the number of cores, and at least 6, if it is left open.
     pub threads: Option<NonZeroUsize>,
     /// What new files are made as.
     pub new: NewContainer,
@@ -44,6 +47,16 @@ impl Options {
             log,
         }
     }
+
+    /// Threads that answer requests. One that waits for the disk answers none, so there are more than cores.
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.map_or((2 * cores()).max(MIN_THREADS), NonZeroUsize::get)
+    }
+}
+
+/// Cores that there are, as far as the system says.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, NonZeroUsize::get)
 }
 
 /// Takes the lines of a mount's log.

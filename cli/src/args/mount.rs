@@ -43,7 +43,7 @@ pub(crate) struct Mount {
     /// Ask the key service again when a file is opened after this time, and wipe keys not used since
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "5m")]
     pub(crate) key_ttl: Duration,
-    /// Threads that answer requests [default: two a core, at least 4]
+    /// Threads that answer requests [default: two a core, at least 6]
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(crate) threads: Option<NonZeroUsize>,
     /// Append the log to this file [default: the system's log]

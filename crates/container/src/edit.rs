@@ -8,6 +8,7 @@ mod batch;
 mod buffers;
 mod holes;
 mod pages;
+mod ready;
 mod repair;
 mod resize;
 mod rules;
@@ -30,6 +31,7 @@ use crate::random::Container;
 use crate::read::Interrupted;
 use crate::table::{Freshness, Root, Table};
 
+pub use self::ready::ReadyWrite;
 #[cfg(test)]
 pub(crate) use self::rules::Rule;
 use self::tables::Changed;

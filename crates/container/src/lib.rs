@@ -29,7 +29,7 @@ mod tests;
 mod write;
 
 pub use attribute::{MAX_ATTRIBUTE_LEN, UnauthenticAttribute, plain_attribute_name, stored_attribute_name};
-pub use edit::{Editor, flush_together, settle_together};
+pub use edit::{Editor, ReadyWrite, flush_together, settle_together};
 pub use error::{ContainerError, Damage};
 pub use geometry::{CHUNK_LEN, HEADER_LEN, MAX_PLAINTEXT_LEN, SizeClaim, file_size, size_claim};
 pub use header::{Core, FileId, Header, KeyReplacement, MAGIC, MAX_CONTEXT_LEN, State, Unlocked};

@@ -264,11 +264,11 @@ impl<B: ReadAt> Container<B> {
         }
         let region = &mut region[..group.region_len()];
         let read = |part: &mut [u8], offset| read_full_at(&self.backing, part, offset).map_err(ContainerError::Read);
-        // Where a writer was interrupted an absent group says nothing more, and a large hole is many of them. In a settled
-        // container what lies behind it has to be zero, which is checked below.
+        // A writer was interrupted, or nothing would be recovered: then an absent group says nothing more, and a large hole is
+        // many of them. In a settled container what lies behind it has to be zero, which whoever reads it checks.
         let (page, chunks) = region.split_at_mut(group.table_len());
         let of_page = read(page, group.table_offset())?;
-        if !self.bounds.settled && of_page == page.len() && page.iter().all(|byte| *byte == 0) {
+        if of_page == page.len() && page.iter().all(|byte| *byte == 0) {
             return Ok(None);
         }
         let of_chunks = if of_page == page.len() { read(chunks, group.chunk_offset(0))? } else { 0 };

@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut config = Config::default();
     config.mount_options =
         vec![MountOption::FSName("passthrough".into()), MountOption::DefaultPermissions, MountOption::RW];
-    config.n_threads = Some((2 * cores).max(4));
+    config.n_threads = Some((2 * cores).max(6));
     config.clone_fd = true;
     let session = Session::new(Passthrough::new(&directory, Faults::told_by(faults))?, &mountpoint, &config)?;
     let mut output = std::io::stdout();

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use waxseal_container::{Container, ContainerError, Editor, Interrupted, Unlocked};
 use waxseal_envelope::{lock_exclusive, lock_shared, unlock};
 
+use super::turns::Turn;
 use super::{Descriptor, OpenFile};
 use crate::backing;
 use crate::report::errno;
@@ -111,14 +112,16 @@ impl OpenFile {
 
     /// The content, beside other readers.
     pub(super) fn read(&self) -> RwLockReadGuard<'_, Content> {
+        let turn = self.turns.take();
+        turn.wait();
         if !self.ahead.is_empty() {
-            drop(self.write());
+            self.catch_up(&mut self.alone());
         }
         match self.content.read() {
             Ok(content) => content,
             Err(poisoned) => {
                 drop(poisoned);
-                drop(self.write());
+                drop(self.alone());
                 self.content.read().unwrap_or_else(PoisonError::into_inner)
             }
         }
@@ -133,11 +136,25 @@ impl OpenFile {
 
     /// The content, alone, without what was taken meanwhile.
     pub(super) fn lock(&self) -> RwLockWriteGuard<'_, Content> {
+        self.lock_in(self.turns.take())
+    }
+
+    /// As [`OpenFile::lock`], for whoever has a turn.
+    pub(super) fn lock_in(&self, turn: Turn<'_>) -> RwLockWriteGuard<'_, Content> {
+        turn.wait();
+        let content = self.alone();
+        drop(turn);
+        content
+    }
+
+    /// The content, for whoever's turn it is.
+    fn alone(&self) -> RwLockWriteGuard<'_, Content> {
         self.content.write().unwrap_or_else(|poisoned| self.heal(poisoned.into_inner()))
     }
 
-    /// As [`OpenFile::lock`]; `None` while it is in use.
+    /// As [`OpenFile::lock`]; `None` while it is in use, or somebody waits for it.
     pub(super) fn try_lock(&self) -> Option<RwLockWriteGuard<'_, Content>> {
+        let _turn = self.turns.try_take()?;
         match self.content.try_write() {
             Ok(content) => Some(content),
             Err(TryLockError::Poisoned(poisoned)) => Some(self.heal(poisoned.into_inner())),

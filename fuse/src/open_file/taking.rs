@@ -6,9 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLockWriteGuard};
 use std::time::{Instant, SystemTime};
 
 use rustix::io::Errno;
-use waxseal_container::CHUNK_LEN;
+use waxseal_container::{CHUNK_LEN, ReadyWrite};
 
+use super::turns::Turn;
 use super::{Content, OpenFile};
+use crate::unflushed::InHand;
 
 /// Bytes in memory from which on nobody is told early that his were taken: the file below does not take them, or not as
 /// fast.
@@ -113,6 +115,51 @@ impl Ahead {
     }
 }
 
+/// Bytes that a program believes to be taken, while whoever took them waits for the content.
+#[derive(Debug)]
+struct Awaited<'a> {
+    file: &'a OpenFile,
+    len: u64,
+}
+
+impl<'a> Awaited<'a> {
+    /// From now on the file is as long as up to the end of these bytes, and not flushed without them.
+    fn begin(file: &'a OpenFile, len: u64, end: u64) -> Self {
+        file.account.change(0, len);
+        file.see_change();
+        let mut facts = file.facts();
+        facts.awaited += 1;
+        facts.reach = facts.reach.max(end);
+        file.len.fetch_max(end, Ordering::AcqRel);
+        drop(facts);
+        Self { file, len }
+    }
+
+    /// Whoever took them has the content.
+    fn end(self) {
+        self.forget();
+        std::mem::forget(self);
+    }
+
+    fn forget(&self) {
+        let mut facts = self.file.facts();
+        facts.awaited -= 1;
+        if facts.awaited == 0 {
+            facts.reach = 0;
+        }
+        drop(facts);
+        self.file.account.change(self.len, 0);
+    }
+}
+
+impl Drop for Awaited<'_> {
+    /// A panic: they are lost.
+    fn drop(&mut self) {
+        self.forget();
+        self.file.keep_loss();
+    }
+}
+
 impl OpenFile {
     /// Whether a write of whole chunks may be acknowledged before it is worked on: what goes wrong then is told later.
     pub(crate) fn may_take(&self, bytes: &[u8], offset: u64) -> bool {
@@ -137,7 +184,36 @@ impl OpenFile {
                 None => {}
             }
         }
-        self.take_now(self.lock(), bytes, offset, taken)
+        if bytes.len() <= MAX_SMALL {
+            return self.take_now(self.lock(), bytes, offset, taken);
+        }
+        let in_hand = self.account.take_in_hand(&self.in_hand);
+        let turn = self.turns.take();
+        match in_hand {
+            // What was taken ahead is older.
+            Some(in_hand) if self.ahead.is_empty() => {
+                self.take_in_turn((turn, in_hand), bytes, offset, taken);
+                Ok(())
+            }
+            _ => self.take_now(self.lock_in(turn), bytes, offset, taken),
+        }
+    }
+
+    /// Takes many bytes as soon as nobody else comes to the content before them, though somebody may be using it still: what
+    /// makes the file longer is encrypted meanwhile.
+    fn take_in_turn(&self, (turn, in_hand): (Turn<'_>, InHand<'_>), bytes: &[u8], offset: u64, taken: &dyn Fn()) {
+        let end = offset + bytes.len() as u64;
+        let is_new = end > self.len();
+        let awaited = Awaited::begin(self, bytes.len() as u64, end);
+        taken();
+        // Whoever wrote them may have been woken where this thread runs, and would wait for it beside an idle core.
+        std::thread::yield_now();
+        let write =
+            if is_new { ReadyWrite::sealed(&self.unlocked, bytes, offset) } else { ReadyWrite::new(bytes, offset) };
+        let mut content = self.lock_in(turn);
+        awaited.end();
+        self.write_owed(&mut content, &Chunks::default(), Some(write));
+        drop((content, in_hand));
     }
 
     /// Nobody waits for what was taken before, which may have to wait for the disk.
@@ -160,7 +236,7 @@ impl OpenFile {
         if !is_at_once {
             taken();
         }
-        self.write_owed(&mut content, ahead, Some((offset, bytes)));
+        self.write_owed(&mut content, &ahead, Some(ReadyWrite::new(bytes, offset)));
         Ok(())
     }
 
@@ -178,7 +254,7 @@ impl OpenFile {
     pub(super) fn catch_up(&self, content: &mut Content) {
         if !self.ahead.is_empty() {
             let ahead = self.take_over();
-            self.write_owed(content, ahead, None);
+            self.write_owed(content, &ahead, None);
         }
     }
 
@@ -192,18 +268,19 @@ impl OpenFile {
 
     /// Writes the chunks that were taken meanwhile, and then those at an offset: all of them believed to be taken by those who
     /// wrote them. Once that fails, the rest is kept like what failed.
-    fn write_owed(&self, content: &mut Content, ahead: Chunks, last: Option<(u64, &[u8])>) {
-        let mut pieces = ahead.iter().chain(last);
+    fn write_owed(&self, content: &mut Content, ahead: &Chunks, last: Option<ReadyWrite<'_>>) {
+        self.owed.store(true, Ordering::Relaxed);
+        let mut pieces = ahead.iter().map(|(offset, bytes)| ReadyWrite::new(bytes, offset)).chain(last);
         let Content::Exclusive(editor) = content else {
             // Whoever wrote them has it open for writing, and it stays as it is as long as that.
             self.owed.store(false, Ordering::Relaxed);
             return self.keep_loss();
         };
         editor.spare_a_core();
-        while let Some((offset, bytes)) = pieces.next() {
-            if let Err(error) = editor.write_at(bytes, offset) {
-                editor.keep(bytes, offset);
-                pieces.by_ref().for_each(|(offset, bytes)| editor.keep(bytes, offset));
+        while let Some(piece) = pieces.next() {
+            if let Err(error) = editor.write_ready(&piece) {
+                editor.keep(piece.bytes(), piece.offset());
+                pieces.by_ref().for_each(|piece| editor.keep(piece.bytes(), piece.offset()));
                 let errno = self.told(&error);
                 self.keep_error(errno);
             }

@@ -118,6 +118,43 @@ fn small_writes_do_not_wait_for_a_long_one_and_come_after_it() {
 }
 
 #[test]
+fn long_writes_are_taken_amid_another_and_come_after_it_in_their_order() {
+    let vault = Vault::new();
+    let handle = vault.create("f").unwrap();
+    let filesystem = &vault.filesystem;
+    thread::scope(|scope| {
+        let (ends, ended) = channel();
+        let amid = || {
+            let mut places = (1..).zip([0, 100, 200]);
+            let mut write_next = |time| {
+                let (byte, place) = places.next().unwrap();
+                let (sender, taken) = channel();
+                let write = move || {
+                    let taken = || sender.send(()).unwrap_or_default();
+                    filesystem.write(handle, &chunks(256, 1 + byte), place * CHUNK_LEN as u64, false, &taken).unwrap();
+                };
+                ends.send(beside(scope, write)).unwrap();
+                taken.recv_timeout(time).is_ok()
+            };
+            assert!(write_next(LONG) && write_next(LONG));
+            assert_eq!(known(&vault).attributes.size, 356 * CHUNK_LEN as u64);
+            assert!(!write_next(MOMENT), "no more than three are in hand");
+        };
+        filesystem.write(handle, &chunks(256, 1), 0, false, &amid).unwrap();
+        for _ in 0..3 {
+            ended.recv().unwrap()(LONG).expect("it ends");
+        }
+    });
+    let expected = [chunks(100, 2), chunks(100, 3), chunks(256, 4)].concat();
+    assert!(vault.content(handle).unwrap() == expected);
+    filesystem.release(handle);
+    filesystem.finish().unwrap();
+    let next = vault.elsewhere(&vault.below);
+    drop(vault);
+    assert!(next.content_of_settled("f") == expected);
+}
+
+#[test]
 fn a_time_that_is_set_amid_a_write_stays() {
     let vault = Vault::new();
     let handle = vault.create("f").unwrap();

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::rules::Rule;
-use super::seal::{Run, Sealed, seal_runs};
+use super::seal::{Ready, Run, Sealed, seal_runs};
 use super::tables::durable_version;
 use super::{ChunkBytes, Editor, Page};
 use crate::error::ContainerError;
@@ -25,25 +25,35 @@ const MANY_RUNS: usize = 64;
 pub(super) type Chunks<'a> = Vec<(u64, &'a ChunkBytes)>;
 
 /// A batch whose tables have been written, and whose chunks have not.
-pub(super) struct Staged {
+pub(super) struct Staged<'a> {
     runs: Vec<Run>,
-    sealed: Sealed,
+    sealed: Sealed<'a>,
     /// Whether data goes where other data may be on disk: then the tables have to be there first.
     pub(super) overwrites: bool,
 }
 
 impl<B: Backing> Editor<B> {
-    /// Writes chunks, and extends the container to `new_len` if it is shorter.
-    pub(super) fn write_batch(&mut self, chunks: Chunks<'_>, new_len: u64) -> Result<(), ContainerError> {
-        let staged = self.stage(chunks, new_len)?;
+    /// Writes chunks, and extends the container to `new_len` if it is shorter. Some of them may be encrypted already.
+    pub(super) fn write_batch(
+        &mut self,
+        chunks: Chunks<'_>,
+        new_len: u64,
+        ready: Option<&Ready>,
+    ) -> Result<(), ContainerError> {
+        let staged = self.stage(chunks, new_len, ready)?;
         if staged.overwrites {
             self.barrier_for(Rule::TableBeforeOverwrite)?;
         }
         self.write_staged(&staged)
     }
 
-    /// Encrypts chunks, and writes the tables that have them.
-    pub(super) fn stage(&mut self, chunks: Chunks<'_>, new_len: u64) -> Result<Staged, ContainerError> {
+    /// Encrypts those chunks that are not ready, and writes the tables that have them.
+    pub(super) fn stage<'r>(
+        &mut self,
+        chunks: Chunks<'_>,
+        new_len: u64,
+        ready: Option<&'r Ready>,
+    ) -> Result<Staged<'r>, ContainerError> {
         let new_len = new_len.max(self.root.len);
         let numbers: Vec<u64> = chunks.iter().map(|(number, _)| *number).collect();
         self.pin_tables(&numbers)?;
@@ -55,8 +65,8 @@ impl<B: Backing> Editor<B> {
         self.make_way(&numbers, new_len)?;
 
         let overwrites = self.overwrites(&numbers)?;
-        let (runs, mut touched) = self.enter(&numbers, new_len)?;
-        let sealed = seal_runs(&self.container.unlocked.keys, &runs, &plaintext, self.spared_cores)?;
+        let (runs, mut touched) = self.enter(&numbers, new_len, ready)?;
+        let sealed = seal_runs(&self.container.unlocked.keys, &runs, &plaintext, self.spared_cores, ready)?;
         for run in &runs {
             self.table_mut(run.group)?.entries[run.first..][..run.chunks.len()]
                 .copy_from_slice(&sealed.entries[run.chunks.clone()]);
@@ -77,10 +87,10 @@ impl<B: Backing> Editor<B> {
     }
 
     /// Writes encrypted chunks to their places.
-    pub(super) fn write_staged(&mut self, staged: &Staged) -> Result<(), ContainerError> {
+    pub(super) fn write_staged(&mut self, staged: &Staged<'_>) -> Result<(), ContainerError> {
         let mut written_out = staged.runs.first().map_or(0, Run::offset);
         let mut waiting = 0;
-        for (run, bytes) in staged.runs.iter().zip(staged.sealed.runs()) {
+        for (run, bytes) in staged.sealed.runs(&staged.runs) {
             self.write(bytes, run.offset())?;
             waiting += run.len;
             // Whoever overwrites much is going to wait for it before the next batch: the disk begins at once. With scattered
@@ -173,8 +183,13 @@ impl<B: Backing> Editor<B> {
     }
 
     /// Gives chunks their places in their tables, in memory. Returns them in runs, and the tables to write.
-    fn enter(&mut self, numbers: &[u64], new_len: u64) -> Result<(Vec<Run>, BTreeSet<GroupIndex>), ContainerError> {
-        let old_len = self.root.len;
+    fn enter(
+        &mut self,
+        numbers: &[u64],
+        new_len: u64,
+        ready: Option<&Ready>,
+    ) -> Result<(Vec<Run>, BTreeSet<GroupIndex>), ContainerError> {
+        let (old_len, ready) = (self.root.len, ready.map_or(0..0, Ready::numbers));
         let mut touched = BTreeSet::new();
         let mut runs: Vec<Run> = Vec::new();
         for (at, number) in numbers.iter().enumerate() {
@@ -189,9 +204,10 @@ impl<B: Backing> Editor<B> {
             table.end = table.end.max(u32::try_from(end).expect("a group holds at most 262144 bytes"));
             let length = table.stored_len(index);
             self.changed_mut(group).versions.begin(index, before);
-            match runs.last_mut().filter(|run| run.reaches(group, index)) {
+            let is_ready = ready.contains(number);
+            match runs.last_mut().filter(|run| run.reaches(group, index) && run.is_ready == is_ready) {
                 Some(run) => (run.len, run.chunks.end) = (run.len + length, at + 1),
-                None => runs.push(Run { group, first: index, len: length, chunks: at..at + 1 }),
+                None => runs.push(Run { group, first: index, len: length, chunks: at..at + 1, is_ready }),
             }
         }
         Ok((runs, touched))

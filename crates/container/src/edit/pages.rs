@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::batch::Chunks;
 use super::buffers::{blank_page, keep_pages};
+use super::ready::{ReadyWrite, whole_groups};
+use super::seal::Ready;
 use super::{Editor, Page};
 use crate::error::ContainerError;
 use crate::geometry::{CHUNK_LEN, GROUP_CHUNKS, MAX_PLAINTEXT_LEN, chunk_of, place_of};
@@ -14,9 +16,6 @@ pub(super) const MAX_DIRTY_CHUNKS: usize = 4096;
 
 /// Chunks side by side that are written early, if that has to wait for nothing.
 const MIN_EARLY: usize = 512;
-
-/// Chunks of one call that do not go through memory.
-const MIN_THROUGH: usize = GROUP_CHUNKS;
 
 impl<B: Backing> Editor<B> {
     /// Reads plaintext at `offset` and returns how many bytes there were: fewer than asked for only at the end.
@@ -55,6 +54,15 @@ impl<B: Backing> Editor<B> {
     /// # Errors
     /// The container would grow beyond 2^62 bytes; a chunk that is overwritten in part is damaged; the storage fails.
     pub fn write_at(&mut self, bytes: &[u8], offset: u64) -> Result<(), ContainerError> {
+        self.write_ready(&ReadyWrite::new(bytes, offset))
+    }
+
+    /// As [`Editor::write_at`], of bytes that may have been encrypted before.
+    ///
+    /// # Errors
+    /// As [`Editor::write_at`].
+    pub fn write_ready(&mut self, write: &ReadyWrite<'_>) -> Result<(), ContainerError> {
+        let (bytes, offset) = (write.bytes(), write.offset());
         let end = offset.checked_add(bytes.len() as u64).filter(|end| *end <= MAX_PLAINTEXT_LEN);
         end.ok_or(ContainerError::TooLong)?;
         self.mend()?;
@@ -63,7 +71,7 @@ impl<B: Backing> Editor<B> {
         let (head, rest) = bytes.split_at(head);
         self.write_to_memory(head, offset)?;
         let offset = offset + head.len() as u64;
-        let through = self.write_through(rest, offset)?;
+        let through = self.write_through(rest, offset, write.ready())?;
         self.write_to_memory(&rest[through..], offset + through as u64)
     }
 
@@ -78,16 +86,15 @@ impl<B: Backing> Editor<B> {
 
     /// Writes whole groups from the caller's bytes straight to the backing, together with all chunks in memory, if there are
     /// any and nothing has to be waited for. Returns how many bytes that was; `offset` is that of a chunk.
-    fn write_through(&mut self, bytes: &[u8], offset: u64) -> Result<usize, ContainerError> {
+    fn write_through(&mut self, bytes: &[u8], offset: u64, ready: Option<&Ready>) -> Result<usize, ContainerError> {
         let (pages, _) = bytes.as_chunks::<CHUNK_LEN>();
-        let first = chunk_of(offset).0;
-        // What is left of the last group comes together with what follows it.
-        let end = place_of(first + pages.len() as u64).0.chunk_number(0);
-        let count = usize::try_from(end.saturating_sub(first)).expect("no more than there are bytes");
+        let (first, end) = whole_groups(chunk_of(offset).0, pages.len());
         // Most that has to be waited for is an overwrite.
-        if count < MIN_THROUGH || self.root.settled || self.overwrites(&(first..end).collect::<Vec<u64>>())? {
+        if first == end || self.root.settled || self.overwrites(&(first..end).collect::<Vec<u64>>())? {
             return Ok(0);
         }
+        let ready =
+            ready.filter(|ready| ready.is_under(&self.container.unlocked.keys) && ready.numbers() == (first..end));
         let is_ours = |number: &u64| (first..end).contains(number);
         let mut numbers: Vec<u64> =
             self.dirty.keys().copied().filter(|number| !is_ours(number)).chain(first..end).collect();
@@ -102,12 +109,12 @@ impl<B: Backing> Editor<B> {
         let in_memory = dirty.iter().filter(|(number, _)| !is_ours(number)).map(|(number, page)| (*number, &**page));
         let mut chunks: Chunks<'_> = in_memory.chain((first..end).zip(pages)).collect();
         chunks.sort_unstable_by_key(|(number, _)| *number);
-        let result = self.protected(|editor| editor.write_batch(chunks, batch_len));
+        let result = self.protected(|editor| editor.write_batch(chunks, batch_len, ready));
         match result {
             Ok(()) => {
                 self.len = len;
                 keep_pages(dirty);
-                Ok(count * CHUNK_LEN)
+                Ok(usize::try_from(end - first).map_or(bytes.len(), |count| count * CHUNK_LEN))
             }
             Err(error) => {
                 self.dirty = dirty;

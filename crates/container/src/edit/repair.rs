@@ -141,7 +141,7 @@ impl<B: Backing> Editor<B> {
     fn rewrite(&mut self, misfits: &[Misfit]) -> Result<(), ContainerError> {
         let chunks: Chunks<'_> =
             misfits.iter().map(|misfit| (misfit.group.chunk_number(misfit.index), &*misfit.page)).collect();
-        if chunks.is_empty() { Ok(()) } else { self.write_batch(chunks, self.root.len) }
+        if chunks.is_empty() { Ok(()) } else { self.write_batch(chunks, self.root.len, None) }
     }
 
     /// W10, first step to settle: tables without undo items, now that all data is on disk. Returns whether there were any.

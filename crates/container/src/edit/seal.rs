@@ -2,13 +2,14 @@
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use super::ChunkBytes;
+use super::batch::by_group;
 use super::buffers::Buffers;
 use crate::error::ContainerError;
-use crate::geometry::{CHUNK_LEN, GroupIndex};
+use crate::geometry::{CHUNK_LEN, GroupIndex, place_of};
 use crate::keys::ContentKeys;
 use crate::suite::NONCE_LEN;
 use crate::table::Entry;
@@ -29,6 +30,8 @@ pub(super) struct Run {
     pub(super) len: usize,
     /// Which of the batch's chunks they are.
     pub(super) chunks: Range<usize>,
+    /// Whether they are encrypted already.
+    pub(super) is_ready: bool,
 }
 
 impl Run {
@@ -50,39 +53,103 @@ impl Run {
 }
 
 /// The encrypted chunks of a batch.
-pub(super) struct Sealed {
+pub(super) struct Sealed<'a> {
     /// The entry of each chunk.
     pub(super) entries: Vec<Entry>,
-    /// The bytes of all runs, one behind the other.
+    /// The bytes of all runs that were encrypted for this batch, one behind the other.
     bytes: Buffers,
+    /// The runs that were ready before.
+    ready: Option<&'a Ready>,
 }
 
-impl Sealed {
-    /// The bytes of each run.
-    pub(super) fn runs(&self) -> impl Iterator<Item = &[u8]> {
-        self.bytes.pieces()
+impl Sealed<'_> {
+    /// Every run, of which these are all, with its bytes.
+    pub(super) fn runs<'a>(&'a self, runs: &'a [Run]) -> impl Iterator<Item = (&'a Run, &'a [u8])> {
+        let mut sealed = self.bytes.pieces();
+        runs.iter().map_while(move |run| match self.ready.filter(|_| run.is_ready) {
+            Some(ready) => Some((run, ready.run(run).1)),
+            None => sealed.next().map(|bytes| (run, bytes)),
+        })
     }
 }
 
-/// Encrypts every chunk of every run, under nonces straight from the operating system, and leaves so many cores to others.
-pub(super) fn seal_runs(
+/// Whole chunks that were encrypted before it was known whether they can be written: up to the end of a group, each group's in one
+/// run.
+pub(crate) struct Ready {
+    keys: Arc<ContentKeys>,
+    first: u64,
+    entries: Vec<Entry>,
+    bytes: Buffers,
+}
+
+impl Ready {
+    /// Encrypts chunks, of which the first has the number `first` and the last is its group's.
+    ///
+    /// # Errors
+    /// The system has no random bytes.
+    pub(super) fn seal(keys: &Arc<ContentKeys>, first: u64, chunks: &[ChunkBytes]) -> Result<Self, ContainerError> {
+        let numbers: Vec<u64> = (first..).take(chunks.len()).collect();
+        let mut at = 0;
+        let runs = by_group(&numbers).map(|(group, numbers)| {
+            let chunks = at..at + numbers.len();
+            at = chunks.end;
+            Run { group, first: place_of(numbers[0]).1, len: chunks.len() * CHUNK_LEN, chunks, is_ready: false }
+        });
+        let sealed = seal_runs(keys, &runs.collect::<Vec<_>>(), &chunks.iter().collect::<Vec<_>>(), 1, None)?;
+        Ok(Self { keys: Arc::clone(keys), first, entries: sealed.entries, bytes: sealed.bytes })
+    }
+
+    /// The numbers of the chunks.
+    pub(super) fn numbers(&self) -> Range<u64> {
+        self.first..self.first + self.entries.len() as u64
+    }
+
+    /// The bytes of each group.
+    #[cfg(test)]
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.bytes.pieces()
+    }
+
+    /// Whether they are encrypted under these keys.
+    pub(super) fn is_under(&self, keys: &Arc<ContentKeys>) -> bool {
+        Arc::ptr_eq(&self.keys, keys)
+    }
+
+    /// The entries and the bytes of a run of ready chunks.
+    fn run(&self, run: &Run) -> (&[Entry], &[u8]) {
+        let at =
+            usize::try_from(run.group.chunk_number(run.first) - self.first).expect("it is one of the chunks in memory");
+        let piece = run.group.0 - place_of(self.first).0.0;
+        let bytes = self.bytes.pieces().nth(usize::try_from(piece).expect("there are no more groups than chunks"));
+        (&self.entries[at..][..run.chunks.len()], bytes.expect("every group has a run"))
+    }
+}
+
+/// Encrypts every chunk of every run that is not ready, under nonces straight from the operating system, and leaves so many
+/// cores to others.
+pub(super) fn seal_runs<'a>(
     keys: &ContentKeys,
     runs: &[Run],
     plaintext: &[&ChunkBytes],
     spared_cores: usize,
-) -> Result<Sealed, ContainerError> {
+    ready: Option<&'a Ready>,
+) -> Result<Sealed<'a>, ContainerError> {
     let mut nonces = vec![0; plaintext.len() * NONCE_LEN];
     getrandom::fill(&mut nonces).map_err(ContainerError::Random)?;
     let nonces = nonces.as_chunks::<NONCE_LEN>().0;
-    let mut bytes = Buffers::take(runs.iter().map(|run| run.len));
+    let mut bytes = Buffers::take(runs.iter().filter(|run| !run.is_ready).map(|run| run.len));
     let mut entries = vec![Entry::HOLE; plaintext.len()];
 
-    let mut rest = &mut entries[..];
-    let mut work: Vec<_> = runs
-        .iter()
-        .zip(bytes.pieces_mut())
-        .map(|(run, bytes)| (run, bytes, rest.split_off_mut(..run.chunks.len()).expect("each chunk is in one run")))
-        .collect();
+    let (mut rest, mut pieces) = (&mut entries[..], bytes.pieces_mut());
+    let mut work = Vec::new();
+    for run in runs {
+        let entries = rest.split_off_mut(..run.chunks.len()).expect("each chunk is in one run");
+        match ready.filter(|_| run.is_ready) {
+            Some(ready) => entries.copy_from_slice(ready.run(run).0),
+            None => work.push((run, pieces.next().expect("each run has room"), entries)),
+        }
+    }
+    drop(pieces);
     let seal = |(run, bytes, entries): &mut (&Run, &mut [u8], &mut [Entry])| {
         for (((index, number, _), data), entry) in run.each().zip(bytes.chunks_mut(CHUNK_LEN)).zip(&mut **entries) {
             let plaintext = &plaintext[number][..data.len()];
@@ -92,7 +159,8 @@ pub(super) fn seal_runs(
     };
 
     let cores = cores().saturating_sub(spared_cores).clamp(1, MAX_THREADS);
-    let threads = (plaintext.len() / CHUNKS_A_THREAD).clamp(1, cores);
+    let count: usize = work.iter().map(|(run, ..)| run.chunks.len()).sum();
+    let threads = (count / CHUNKS_A_THREAD).clamp(1, cores);
     let piece_len = work.len().div_ceil(8 * threads).max(1);
     // Small pieces, so that no thread has much left when the others are done.
     let pieces = Mutex::new(work.chunks_mut(piece_len));
@@ -117,7 +185,7 @@ pub(super) fn seal_runs(
         });
     }
     drop(work);
-    Ok(Sealed { entries, bytes })
+    Ok(Sealed { entries, bytes, ready })
 }
 
 /// How many cores there are; asking takes a while.

@@ -84,7 +84,7 @@ impl<B: Backing> Editor<B> {
             return Ok(None);
         }
         let (len, dirty) = (self.batch_len(), std::mem::take(&mut self.dirty));
-        match self.stage(dirty.iter().map(|(number, page)| (*number, &**page)).collect(), len) {
+        match self.stage(dirty.iter().map(|(number, page)| (*number, &**page)).collect(), len, None) {
             Ok(staged) => Ok(Some(Flush { dirty, staged })),
             Err(error) => {
                 self.dirty = dirty;
@@ -105,7 +105,7 @@ impl<B: Backing> Editor<B> {
 struct Flush {
     /// The chunks that were in memory; they go back there if something fails.
     dirty: BTreeMap<u64, Page>,
-    staged: Staged,
+    staged: Staged<'static>,
 }
 
 /// What waits until everything written to some containers is on disk.

@@ -6,15 +6,31 @@ use proptest::prelude::*;
 
 use super::simulator::RecordingFile;
 use super::support::*;
-use crate::{Editor, Interrupted, Suite, file_size};
+use crate::{Editor, Interrupted, ReadyWrite, Suite, file_size};
 
 /// One operation on a file.
 #[derive(Clone, Debug)]
 pub(super) enum Operation {
-    Write { offset: usize, length: usize, byte: u8 },
+    Write {
+        offset: usize,
+        length: usize,
+        byte: u8,
+    },
+    /// Written after it was encrypted.
+    WriteReady {
+        offset: usize,
+        length: usize,
+        byte: u8,
+    },
     SetLen(usize),
-    Punch { offset: usize, length: usize },
-    ZeroRange { offset: usize, length: usize },
+    Punch {
+        offset: usize,
+        length: usize,
+    },
+    ZeroRange {
+        offset: usize,
+        length: usize,
+    },
     Flush,
     Sync,
     Settle,
@@ -25,7 +41,7 @@ impl Operation {
     /// Does to a vector what the operation does to a file.
     pub(super) fn apply_to(&self, reference: &mut Vec<u8>) {
         match *self {
-            Self::Write { offset, length, byte } => {
+            Self::Write { offset, length, byte } | Self::WriteReady { offset, length, byte } => {
                 if length > 0 && reference.len() < offset + length {
                     reference.resize(offset + length, 0);
                 }
@@ -45,6 +61,11 @@ impl Operation {
     pub(super) fn apply(&self, editor: &mut Editor<RecordingFile>) -> Result<(), crate::ContainerError> {
         match *self {
             Self::Write { offset, length, byte } => editor.write_at(&vec![byte; length], offset as u64),
+            Self::WriteReady { offset, length, byte } => {
+                let bytes = vec![byte; length];
+                let write = ReadyWrite::sealed(&editor.unlocked().clone(), &bytes, offset as u64);
+                editor.write_ready(&write)
+            }
             Self::SetLen(length) => editor.set_len(length as u64),
             Self::Punch { offset, length } => editor.punch_hole(offset as u64, length as u64),
             Self::ZeroRange { offset, length } => editor.zero_range(offset as u64, length as u64),
@@ -82,6 +103,10 @@ fn length() -> impl Strategy<Value = usize> {
 pub(super) fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         8 => (offset(), length(), any::<u8>()).prop_map(|(offset, length, byte)| Operation::Write { offset, length, byte }),
+        1 => (offset(), 250_000usize..700_000, any::<u8>(), any::<bool>()).prop_map(|(offset, length, byte, is_whole)| {
+            let offset = if is_whole { offset / 4096 * 4096 } else { offset };
+            Operation::WriteReady { offset, length, byte }
+        }),
         3 => offset().prop_map(Operation::SetLen),
         2 => (offset(), length()).prop_map(|(offset, length)| Operation::Punch { offset, length }),
         1 => (offset(), length()).prop_map(|(offset, length)| Operation::ZeroRange { offset, length }),
@@ -211,4 +236,30 @@ fn a_settled_container_that_is_opened_and_settled_again_is_not_written() {
 fn regression_a_hole_at_the_end_counts_after_a_kill() {
     let write = Operation::Write { offset: 131_071, length: 1, byte: 0 };
     run(Suite::default(), b"", &[write, Operation::Punch { offset: 120_000, length: 11_072 }, Operation::Reopen]);
+}
+
+/// What was encrypted for one container is never written to another one: there it is encrypted anew.
+#[test]
+fn bytes_encrypted_for_another_container_are_encrypted_again() {
+    let (mut one, other) = (create(Suite::Aes256GcmSiv), create(Suite::Aes256GcmSiv));
+    let bytes = plaintext(700_000);
+    let write = ReadyWrite::sealed(other.unlocked(), &bytes, 0);
+    one.write_ready(&write).unwrap();
+    one.settle().unwrap();
+    assert_same(&open_file(&one.backing().bytes(), Interrupted::Refuse).unwrap(), &bytes, "after settling");
+}
+
+/// What is ready goes to its place as it is: the same bytes under another nonce would be another file.
+#[test]
+fn bytes_that_are_ready_are_not_encrypted_again() {
+    let mut editor = create(Suite::Aes256GcmSiv);
+    let bytes = plaintext(131_072 + 2 * 262_144);
+    let write = ReadyWrite::sealed(&editor.unlocked().clone(), &bytes, 0);
+    let sealed: Vec<u8> = write.ready().expect("they are long enough").pieces().flatten().copied().collect();
+    editor.write_ready(&write).unwrap();
+    editor.flush().unwrap();
+    let file = editor.backing().bytes();
+    let stored =
+        [(4096, 131_072), (4096 * 34, 262_144), (4096 * 99, 262_144)].map(|(at, length)| &file[at..at + length]);
+    assert!(stored.concat() == sealed, "what is stored is what was ready");
 }
