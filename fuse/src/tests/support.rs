@@ -113,7 +113,8 @@ impl Vault {
     }
 
     pub(super) fn content(&self, handle: u64) -> Result<Vec<u8>, Errno> {
-        let mut content = vec![0; 1 << 20];
+        let length = self.filesystem.open.handle(handle)?.file.len();
+        let mut content = vec![0; usize::try_from(length).unwrap()];
         let length = self.filesystem.read(handle, &mut content, 0)?;
         content.truncate(length);
         Ok(content)
