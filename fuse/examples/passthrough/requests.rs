@@ -187,7 +187,10 @@ impl Filesystem for Passthrough {
             Ok(file) => {
                 let handle = self.add(file);
                 let unchanged = self.file(handle).is_ok_and(|file| self.tree.is_unchanged(node, &file));
-                reply.opened(handle, if unchanged { FopenFlags::FOPEN_KEEP_CACHE } else { FopenFlags::empty() });
+                let mut told = FopenFlags::empty();
+                told.set(FopenFlags::FOPEN_KEEP_CACHE, unchanged);
+                told.set(FopenFlags::FOPEN_NOFLUSH, below(flags.0) & OFlags::RWMODE == OFlags::RDONLY);
+                reply.opened(handle, told);
             }
             Err(error) => reply.error(error),
         }

@@ -86,8 +86,7 @@ impl Filesystem {
         })();
         let (file, editor, below): (Arc<File>, Editor<Arc<File>>, Below) =
             finished.inspect_err(|_| unnamed.discard(&directory))?;
-        let known = self.know(parent, &stored, &below);
-        let node = known.attributes.node;
+        let (node, generation) = self.nodes.remember(below.identity, parent, &stored);
         let unlocked = editor.unlocked().clone();
         let content = Content::Exclusive(Box::new(editor));
         let opened = Arc::new(OpenFile::new(
@@ -99,8 +98,11 @@ impl Filesystem {
             &self.reporter,
         ));
         self.open.insert(node, &opened);
-        let handle = self.open.add_handle(node, opened, access(flags));
-        Ok((known, Opened { handle, keep_cache: false }))
+        let access = access(flags);
+        let handle = self.open.add_handle(node, opened, access);
+        // It is open by now, so nobody has to look below whether it is as empty as it seems.
+        let known = Known { attributes: self.shown_attributes(node, &below), generation };
+        Ok((known, Opened { handle, keep_cache: false, may_write: access.write }))
     }
 
     /// Makes a file that is not opened, a fifo, a socket or a device (mknod(2)).

@@ -29,6 +29,8 @@ pub(crate) struct Opened {
     pub(crate) handle: u64,
     /// Whether the kernel may keep the pages that it has of the file.
     pub(crate) keep_cache: bool,
+    /// Whether it may write, so that there is something to tell when it is closed.
+    pub(crate) may_write: bool,
 }
 
 impl Filesystem {
@@ -53,7 +55,7 @@ impl Filesystem {
         if flags.contains(OFlags::TRUNC) {
             self.set_len(&file, 0, caller)?;
         }
-        Ok(Opened { handle: self.open.add_handle(node, file, access), keep_cache })
+        Ok(Opened { handle: self.open.add_handle(node, file, access), keep_cache, may_write: access.write })
     }
 
     /// An open file, opened now if it was not; and whether it is as it was when it was closed last.
