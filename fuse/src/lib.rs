@@ -9,6 +9,7 @@ mod attributes;
 mod backing;
 mod directory;
 mod filesystem;
+mod in_hand;
 mod keeper;
 mod keys;
 mod mount;

@@ -1,6 +1,7 @@
 //! One open container: its content, and what has to be told about it. There is one for each file below, however many
 //! descriptors and names it has.
 
+mod ahead;
 mod attributes;
 mod content;
 mod taking;
@@ -15,9 +16,9 @@ use std::time::{Instant, SystemTime};
 use rustix::io::Errno;
 use waxseal_container::{ContainerError, Editor, Unlocked};
 
+use self::ahead::Ahead;
 pub(crate) use self::attributes::{AtStake, CLOCK_TICK, mode_at_stake};
 pub(crate) use self::content::{Content, open_content};
-use self::taking::Ahead;
 use self::turns::Turns;
 use crate::report::Reporter;
 use crate::unflushed::Unflushed;
@@ -78,9 +79,8 @@ struct Facts {
     error: Option<Errno>,
     /// Whether what it is about is lost: it is in memory no more, and cannot be tried again.
     is_lost: bool,
-    /// Writes that have been taken and wait for the content, and the end of the furthest of them: it is as long then.
-    awaited: usize,
-    reach: u64,
+    /// Where the writes end that have been taken and wait for the content: it is as long then.
+    reaches: Vec<u64>,
 }
 
 impl OpenFile {
@@ -101,8 +101,7 @@ impl OpenFile {
             allowed,
             error: None,
             is_lost: false,
-            awaited: 0,
-            reach: 0,
+            reaches: Vec::new(),
         };
         Self {
             descriptor: RwLock::new(descriptor),
@@ -186,10 +185,11 @@ impl OpenFile {
         let unflushed = editor.unflushed_len();
         self.account.change(self.unflushed.swap(unflushed, Ordering::Relaxed), unflushed);
         let mut facts = self.facts();
-        self.len.store(editor.len().max(facts.reach), Ordering::Release);
+        let reach = facts.reaches.iter().copied().max().unwrap_or(0);
+        self.len.store(editor.len().max(reach), Ordering::Release);
         let since = facts.unflushed_since.take();
         // Whoever takes more now says so after this.
-        let is_behind = unflushed > 0 || facts.awaited > 0 || !self.ahead.is_empty();
+        let is_behind = unflushed > 0 || !self.ahead.is_idle();
         facts.unflushed_since = is_behind.then(|| since.unwrap_or_else(Instant::now));
     }
 

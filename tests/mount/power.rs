@@ -125,6 +125,44 @@ fn rounds(seed: u64) {
     containers_hold(&world, &expected);
 }
 
+/// "fsync(2) of a directory makes its names durable" (SEMANTICS.md): at once, and not when ext4 writes its journal anyway, five
+/// seconds later.
+#[test]
+fn names_outlast_a_power_cut_once_their_folder_was_synced() {
+    if !has_disks() {
+        return;
+    }
+    let Some(world) = mountable() else { return };
+    let disk = Disk::new(&world, 64, WHOLE_PAGES);
+    let mounted = Mounted::new(&world, &[]);
+    let sync = |name: &str| File::open(mounted.path(name)).unwrap().sync_all().unwrap();
+    fs::create_dir(mounted.path("folder")).unwrap();
+    for name in ["folder/removed", "folder/renamed"] {
+        fs::write(mounted.path(name), name).unwrap();
+        sync(name);
+    }
+    sync(".");
+    fs::remove_file(mounted.path("folder/removed")).unwrap();
+    fs::rename(mounted.path("folder/renamed"), mounted.path("folder/file")).unwrap();
+    fs::hard_link(mounted.path("folder/file"), mounted.path("folder/second name")).unwrap();
+    std::os::unix::fs::symlink("file", mounted.path("folder/link")).unwrap();
+    fs::create_dir(mounted.path("folder/inner")).unwrap();
+    sync("folder");
+    disk.cut_power();
+    mounted.kill();
+    detach(&world.path(super::support::CLEAR));
+    disk.restart();
+    let mounted = Mounted::new(&world, &[]);
+    let mut names: Vec<_> =
+        fs::read_dir(mounted.path("folder")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["file", "inner", "link", "second name"], "{}", mounted.log());
+    for name in ["file", "link", "second name"] {
+        assert_eq!(fs::read(mounted.path("folder").join(name)).unwrap(), b"folder/renamed", "{name}");
+    }
+    mounted.unmount();
+}
+
 #[test]
 fn blocks_that_tear_pages_are_warned_of() {
     if !has_disks() {

@@ -114,7 +114,7 @@ impl OpenFile {
     pub(super) fn read(&self) -> RwLockReadGuard<'_, Content> {
         let turn = self.turns.take();
         turn.wait();
-        if !self.ahead.is_empty() {
+        if self.ahead.is_due() {
             self.catch_up(&mut self.alone());
         }
         match self.content.read() {

@@ -1,162 +1,72 @@
 //! Taking what programs write: they need not wait until it is encrypted, and not for whoever uses the content at the moment.
 
-use std::collections::BTreeMap;
+use std::sync::RwLockWriteGuard;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLockWriteGuard};
 use std::time::{Instant, SystemTime};
 
 use rustix::io::Errno;
 use waxseal_container::{CHUNK_LEN, ReadyWrite};
 
+use super::ahead::Chunks;
 use super::turns::Turn;
 use super::{Content, OpenFile};
-use crate::unflushed::InHand;
 
 /// Bytes in memory from which on nobody is told early that his were taken: the file below does not take them, or not as
 /// fast.
 const MAX_EARLY: u64 = 16 << 20;
 
-/// Chunks that are taken while the content is in use. There may be twice as many for a moment: those that are put where they
-/// belong, and those that come meanwhile.
-const MAX_AHEAD: usize = 2048;
-
 /// Bytes of one write up to which it does not wait for the content.
 const MAX_SMALL: usize = 64 << 10;
-
-/// Pieces of memory for so many chunks that nobody uses at the moment, for all files together. The allocator would keep one for
-/// each thread.
-static SPARE: Mutex<Vec<Vec<[u8; CHUNK_LEN]>>> = Mutex::new(Vec::new());
-
-/// Pieces that are kept: a file has two at most.
-const MAX_SPARE: usize = 2;
-
-/// Chunks that were taken while the content was in use: they are newer than it. Whoever uses it next puts them there first.
-#[derive(Debug, Default)]
-pub(super) struct Ahead(Mutex<Chunks>);
-
-/// Chunks in one piece of memory, which comes and goes as a whole.
-#[derive(Debug, Default)]
-struct Chunks {
-    /// Where each of them stands, by its number in the file.
-    places: BTreeMap<u64, usize>,
-    pages: Vec<[u8; CHUNK_LEN]>,
-}
-
-impl Chunks {
-    /// Each chunk, with its offset in the file.
-    fn iter(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        self.places.iter().map(|(number, at)| (number * CHUNK_LEN as u64, self.pages[*at].as_slice()))
-    }
-
-    /// Whether there are none.
-    fn is_empty(&self) -> bool {
-        self.pages.is_empty()
-    }
-
-    /// Bytes of all chunks.
-    fn len(&self) -> u64 {
-        (self.pages.len() * CHUNK_LEN) as u64
-    }
-}
-
-impl Drop for Chunks {
-    fn drop(&mut self) {
-        let mut pages = std::mem::take(&mut self.pages);
-        pages.clear();
-        let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
-        if pages.capacity() > 0 && spare.len() < MAX_SPARE {
-            spare.push(pages);
-        }
-    }
-}
-
-impl Ahead {
-    /// Whether there are none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.lock().is_empty()
-    }
-
-    /// Takes whole chunks, if there is room, and has them counted before anybody can take them over: `count` is told how many
-    /// bytes more there are now. Returns whether there was room.
-    fn add(&self, first: u64, pages: &[[u8; CHUNK_LEN]], count: impl FnOnce(u64)) -> bool {
-        let mut ahead = self.lock();
-        let before = ahead.len();
-        if ahead.pages.len() + pages.len() > MAX_AHEAD {
-            return false;
-        }
-        let Chunks { places, pages: all } = &mut *ahead;
-        if all.capacity() == 0 {
-            let spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            *all = spare.unwrap_or_else(|| Vec::with_capacity(MAX_AHEAD));
-        }
-        for (number, page) in (first..).zip(pages) {
-            let at = *places.entry(number).or_insert(all.len());
-            match all.get_mut(at) {
-                Some(known) => *known = *page,
-                None => all.push(*page),
-            }
-        }
-        count(ahead.len() - before);
-        true
-    }
-
-    /// Gives all of them away.
-    fn take(&self) -> Chunks {
-        std::mem::take(&mut self.lock())
-    }
-
-    /// Bytes of all of them, at the end.
-    pub(super) fn len(&self) -> u64 {
-        self.lock().len()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Chunks> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Bytes that a program believes to be taken, while whoever took them waits for the content.
 #[derive(Debug)]
 struct Awaited<'a> {
     file: &'a OpenFile,
-    len: u64,
+    bytes: &'a [u8],
+    offset: u64,
+    /// Whether they make the file longer.
+    lengthens: bool,
+    has_content: bool,
 }
 
 impl<'a> Awaited<'a> {
-    /// From now on the file is as long as up to the end of these bytes, and not flushed without them.
-    fn begin(file: &'a OpenFile, len: u64, end: u64) -> Self {
-        file.account.change(0, len);
+    /// From now on the file is as long as up to the end of these bytes, and not flushed without them. `None` if chunks were taken
+    /// before, which have to go first.
+    fn begin(file: &'a OpenFile, bytes: &'a [u8], offset: u64) -> Option<Self> {
+        // First of all: whoever notes what the content is like from now on knows that something is missing there.
+        if !file.ahead.begin_waiting() {
+            return None;
+        }
+        file.account.change(0, bytes.len() as u64);
         file.see_change();
+        let end = offset + bytes.len() as u64;
         let mut facts = file.facts();
-        facts.awaited += 1;
-        facts.reach = facts.reach.max(end);
-        file.len.fetch_max(end, Ordering::AcqRel);
+        facts.reaches.push(end);
+        let lengthens = file.len.fetch_max(end, Ordering::AcqRel) < end;
         drop(facts);
-        Self { file, len }
+        Some(Self { file, bytes, offset, lengthens, has_content: false })
     }
 
     /// Whoever took them has the content.
-    fn end(self) {
-        self.forget();
-        std::mem::forget(self);
-    }
-
-    fn forget(&self) {
-        let mut facts = self.file.facts();
-        facts.awaited -= 1;
-        if facts.awaited == 0 {
-            facts.reach = 0;
-        }
-        drop(facts);
-        self.file.account.change(self.len, 0);
+    fn end(mut self) {
+        self.has_content = true;
     }
 }
 
 impl Drop for Awaited<'_> {
-    /// A panic: they are lost.
     fn drop(&mut self) {
-        self.forget();
-        self.file.keep_loss();
+        let end = self.offset + self.bytes.len() as u64;
+        let mut facts = self.file.facts();
+        if let Some(at) = facts.reaches.iter().position(|reach| *reach == end) {
+            facts.reaches.swap_remove(at);
+        }
+        drop(facts);
+        self.file.ahead.end_waiting();
+        self.file.account.change(self.bytes.len() as u64, 0);
+        if !self.has_content {
+            // A panic.
+            self.file.keep_loss();
+        }
     }
 }
 
@@ -187,33 +97,31 @@ impl OpenFile {
         if bytes.len() <= MAX_SMALL {
             return self.take_now(self.lock(), bytes, offset, taken);
         }
-        let in_hand = self.account.take_in_hand(&self.in_hand);
+        let in_hand = self.account.hands.take(&self.in_hand);
         let turn = self.turns.take();
-        match in_hand {
-            // What was taken ahead is older.
-            Some(in_hand) if self.ahead.is_empty() => {
-                self.take_in_turn((turn, in_hand), bytes, offset, taken);
-                Ok(())
-            }
-            _ => self.take_now(self.lock_in(turn), bytes, offset, taken),
+        match in_hand.as_ref().and_then(|_| Awaited::begin(self, bytes, offset)) {
+            Some(awaited) => self.take_in_turn(turn, awaited, taken),
+            // Too many are in hand, or chunks were taken ahead that are older.
+            None => return self.take_now(self.lock_in(turn), bytes, offset, taken),
         }
+        Ok(())
     }
 
     /// Takes many bytes as soon as nobody else comes to the content before them, though somebody may be using it still: what
     /// makes the file longer is encrypted meanwhile.
-    fn take_in_turn(&self, (turn, in_hand): (Turn<'_>, InHand<'_>), bytes: &[u8], offset: u64, taken: &dyn Fn()) {
-        let end = offset + bytes.len() as u64;
-        let is_new = end > self.len();
-        let awaited = Awaited::begin(self, bytes.len() as u64, end);
+    fn take_in_turn(&self, turn: Turn<'_>, awaited: Awaited<'_>, taken: &dyn Fn()) {
         taken();
         // Whoever wrote them may have been woken where this thread runs, and would wait for it beside an idle core.
         std::thread::yield_now();
-        let write =
-            if is_new { ReadyWrite::sealed(&self.unlocked, bytes, offset) } else { ReadyWrite::new(bytes, offset) };
+        let (bytes, offset) = (awaited.bytes, awaited.offset);
+        let write = if awaited.lengthens {
+            ReadyWrite::sealed(&self.unlocked, bytes, offset)
+        } else {
+            ReadyWrite::new(bytes, offset)
+        };
         let mut content = self.lock_in(turn);
         awaited.end();
         self.write_owed(&mut content, &Chunks::default(), Some(write));
-        drop((content, in_hand));
     }
 
     /// Nobody waits for what was taken before, which may have to wait for the disk.
@@ -252,7 +160,7 @@ impl OpenFile {
 
     /// Puts the chunks that were taken meanwhile where they belong.
     pub(super) fn catch_up(&self, content: &mut Content) {
-        if !self.ahead.is_empty() {
+        if self.ahead.is_due() {
             let ahead = self.take_over();
             self.write_owed(content, &ahead, None);
         }

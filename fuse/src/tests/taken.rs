@@ -154,6 +154,40 @@ fn long_writes_are_taken_amid_another_and_come_after_it_in_their_order() {
     assert!(next.content_of_settled("f") == expected);
 }
 
+/// A small write is newer than a long one that was taken before, although somebody who came before both uses the content.
+#[test]
+fn a_small_write_comes_after_a_long_one_that_waits() {
+    let vault = Vault::new();
+    let handle = vault.create("f").unwrap();
+    let filesystem = &vault.filesystem;
+    for syncs in [true, false] {
+        thread::scope(|scope| {
+            let (ends, ended) = channel();
+            let amid = || {
+                // It comes before both that follow, and has the content before the first of them.
+                let early = beside(scope, move || {
+                    if syncs { filesystem.sync(handle) } else { filesystem.read(handle, &mut [0], 0).map(drop) }
+                });
+                assert!(early(MOMENT).is_none());
+                let (sender, taken) = channel();
+                let long = beside(scope, move || {
+                    let taken = || sender.send(()).unwrap_or_default();
+                    filesystem.write(handle, &chunks(256, 2), 0, false, &taken).unwrap();
+                });
+                taken.recv_timeout(LONG).unwrap();
+                let small = beside(scope, || filesystem.write(handle, &chunks(1, 3), 0, false, &|| ()).unwrap());
+                small(LONG).expect("a small write waits for a long one");
+                ends.send((early, long)).unwrap();
+            };
+            filesystem.write(handle, &chunks(256, 1), 0, false, &amid).unwrap();
+            let (early, long) = ended.recv().unwrap();
+            early(LONG).expect("it ends").unwrap();
+            long(LONG).expect("it ends");
+        });
+        assert!(vault.content(handle).unwrap() == [chunks(1, 3), chunks(255, 2)].concat());
+    }
+}
+
 #[test]
 fn a_time_that_is_set_amid_a_write_stays() {
     let vault = Vault::new();

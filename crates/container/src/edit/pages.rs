@@ -88,18 +88,17 @@ impl<B: Backing> Editor<B> {
     /// any and nothing has to be waited for. Returns how many bytes that was; `offset` is that of a chunk.
     fn write_through(&mut self, bytes: &[u8], offset: u64, ready: Option<&Ready>) -> Result<usize, ContainerError> {
         let (pages, _) = bytes.as_chunks::<CHUNK_LEN>();
-        let (first, end) = whole_groups(chunk_of(offset).0, pages.len());
+        let through = whole_groups(chunk_of(offset).0, pages.len());
         // Most that has to be waited for is an overwrite.
-        if first == end || self.root.settled || self.overwrites(&(first..end).collect::<Vec<u64>>())? {
+        if through.is_empty() || self.root.settled || self.overwrites(&through.clone().collect::<Vec<u64>>())? {
             return Ok(0);
         }
-        let ready =
-            ready.filter(|ready| ready.is_under(&self.container.unlocked.keys) && ready.numbers() == (first..end));
-        let is_ours = |number: &u64| (first..end).contains(number);
+        let ready = ready.filter(|ready| ready.is_under(&self.container.unlocked.keys) && ready.numbers() == through);
+        let is_ours = |number: &u64| through.contains(number);
         let mut numbers: Vec<u64> =
-            self.dirty.keys().copied().filter(|number| !is_ours(number)).chain(first..end).collect();
+            self.dirty.keys().copied().filter(|number| !is_ours(number)).chain(through.clone()).collect();
         numbers.sort_unstable();
-        let len = self.len.max(end * CHUNK_LEN as u64);
+        let len = self.len.max(through.end * CHUNK_LEN as u64);
         let reach = numbers.last().map_or(0, |last| (last + 1) * CHUNK_LEN as u64);
         let batch_len = self.root.len.max(len.min(reach));
         if self.batch_waits(numbers, batch_len)? {
@@ -107,14 +106,14 @@ impl<B: Backing> Editor<B> {
         }
         let dirty = std::mem::take(&mut self.dirty);
         let in_memory = dirty.iter().filter(|(number, _)| !is_ours(number)).map(|(number, page)| (*number, &**page));
-        let mut chunks: Chunks<'_> = in_memory.chain((first..end).zip(pages)).collect();
+        let mut chunks: Chunks<'_> = in_memory.chain(through.clone().zip(pages)).collect();
         chunks.sort_unstable_by_key(|(number, _)| *number);
         let result = self.protected(|editor| editor.write_batch(chunks, batch_len, ready));
         match result {
             Ok(()) => {
                 self.len = len;
                 keep_pages(dirty);
-                Ok(usize::try_from(end - first).map_or(bytes.len(), |count| count * CHUNK_LEN))
+                Ok(through.count() * CHUNK_LEN)
             }
             Err(error) => {
                 self.dirty = dirty;

@@ -1,6 +1,7 @@
 //! Bytes that are encrypted before whoever writes them has the container to itself, so that it can be used meanwhile.
 
 use std::fmt;
+use std::ops::Range;
 
 use super::seal::Ready;
 use crate::geometry::{CHUNK_LEN, GROUP_CHUNKS, MAX_PLAINTEXT_LEN, chunk_of, place_of};
@@ -33,10 +34,9 @@ impl<'a> ReadyWrite<'a> {
             return Self::new(bytes, offset);
         }
         let (pages, _) = bytes.as_chunks::<CHUNK_LEN>();
-        let (_, end) = whole_groups(first, pages.len());
-        let count = usize::try_from(end - first).ok().filter(|count| *count > 0);
+        let count = whole_groups(first, pages.len()).count();
         // Without random bytes there are none when they are written, either, which tells the error.
-        let ready = count.and_then(|count| Ready::seal(&unlocked.keys, first, &pages[..count]).ok());
+        let ready = if count > 0 { Ready::seal(&unlocked.keys, first, &pages[..count]).ok() } else { None };
         Self { bytes, offset, ready }
     }
 
@@ -70,7 +70,7 @@ impl fmt::Debug for ReadyWrite<'_> {
 
 /// Which of `count` chunks from the chunk `first` on need not go through memory, if there are enough: those up to the end of the
 /// last group that is whole. What is left comes together with what follows it.
-pub(super) fn whole_groups(first: u64, count: usize) -> (u64, u64) {
+pub(super) fn whole_groups(first: u64, count: usize) -> Range<u64> {
     let end = place_of(first + count as u64).0.chunk_number(0);
-    if end.saturating_sub(first) < MIN_THROUGH { (first, first) } else { (first, end) }
+    if end.saturating_sub(first) < MIN_THROUGH { first..first } else { first..end }
 }

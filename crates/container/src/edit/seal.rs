@@ -66,9 +66,9 @@ impl Sealed<'_> {
     /// Every run, of which these are all, with its bytes.
     pub(super) fn runs<'a>(&'a self, runs: &'a [Run]) -> impl Iterator<Item = (&'a Run, &'a [u8])> {
         let mut sealed = self.bytes.pieces();
-        runs.iter().map_while(move |run| match self.ready.filter(|_| run.is_ready) {
-            Some(ready) => Some((run, ready.run(run).1)),
-            None => sealed.next().map(|bytes| (run, bytes)),
+        runs.iter().map(move |run| match self.ready.filter(|_| run.is_ready) {
+            Some(ready) => (run, ready.run(run).1),
+            None => (run, sealed.next().expect("each run has bytes")),
         })
     }
 }
@@ -134,9 +134,10 @@ pub(super) fn seal_runs<'a>(
     spared_cores: usize,
     ready: Option<&'a Ready>,
 ) -> Result<Sealed<'a>, ContainerError> {
-    let mut nonces = vec![0; plaintext.len() * NONCE_LEN];
+    let count: usize = runs.iter().filter(|run| !run.is_ready).map(|run| run.chunks.len()).sum();
+    let mut nonces = vec![0; count * NONCE_LEN];
     getrandom::fill(&mut nonces).map_err(ContainerError::Random)?;
-    let nonces = nonces.as_chunks::<NONCE_LEN>().0;
+    let mut nonces = nonces.as_chunks::<NONCE_LEN>().0;
     let mut bytes = Buffers::take(runs.iter().filter(|run| !run.is_ready).map(|run| run.len));
     let mut entries = vec![Entry::HOLE; plaintext.len()];
 
@@ -146,20 +147,23 @@ pub(super) fn seal_runs<'a>(
         let entries = rest.split_off_mut(..run.chunks.len()).expect("each chunk is in one run");
         match ready.filter(|_| run.is_ready) {
             Some(ready) => entries.copy_from_slice(ready.run(run).0),
-            None => work.push((run, pieces.next().expect("each run has room"), entries)),
+            None => {
+                let nonces = nonces.split_off(..entries.len()).expect("each chunk has one");
+                work.push((run, pieces.next().expect("each run has room"), entries, nonces));
+            }
         }
     }
     drop(pieces);
-    let seal = |(run, bytes, entries): &mut (&Run, &mut [u8], &mut [Entry])| {
-        for (((index, number, _), data), entry) in run.each().zip(bytes.chunks_mut(CHUNK_LEN)).zip(&mut **entries) {
+    let seal = |(run, bytes, entries, nonces): &mut (&Run, &mut [u8], &mut [Entry], &[[u8; NONCE_LEN]])| {
+        let chunks = run.each().zip(bytes.chunks_mut(CHUNK_LEN));
+        for (((index, number, _), data), (entry, nonce)) in chunks.zip(entries.iter_mut().zip(*nonces)) {
             let plaintext = &plaintext[number][..data.len()];
-            let tag = keys.chunk.seal_chunk_to(&nonces[number], run.group.chunk_number(index), plaintext, data);
-            *entry = Entry { nonce: nonces[number], tag };
+            let tag = keys.chunk.seal_chunk_to(nonce, run.group.chunk_number(index), plaintext, data);
+            *entry = Entry { nonce: *nonce, tag };
         }
     };
 
     let cores = cores().saturating_sub(spared_cores).clamp(1, MAX_THREADS);
-    let count: usize = work.iter().map(|(run, ..)| run.chunks.len()).sum();
     let threads = (count / CHUNKS_A_THREAD).clamp(1, cores);
     let piece_len = work.len().div_ceil(8 * threads).max(1);
     // Small pieces, so that no thread has much left when the others are done.
