@@ -20,6 +20,7 @@ use self::ahead::Ahead;
 pub(crate) use self::attributes::{AtStake, CLOCK_TICK, mode_at_stake};
 pub(crate) use self::content::{Content, open_content};
 use self::turns::Turns;
+use crate::attributes::Stamp;
 use crate::report::Reporter;
 use crate::unflushed::Unflushed;
 
@@ -79,6 +80,8 @@ struct Facts {
     error: Option<Errno>,
     /// Whether what it is about is lost: it is in memory no more, and cannot be tried again.
     is_lost: bool,
+    /// What the file below was like when it was opened; it is not asked for where it was made then.
+    opened_as: Option<Stamp>,
     /// Where the writes end that have been taken and wait for the content: it is as long then.
     reaches: Vec<u64>,
 }
@@ -101,6 +104,7 @@ impl OpenFile {
             allowed,
             error: None,
             is_lost: false,
+            opened_as: None,
             reaches: Vec::new(),
         };
         Self {
@@ -120,6 +124,11 @@ impl OpenFile {
             unlinked: AtomicBool::new(false),
             reporter: reporter.clone(),
         }
+    }
+
+    /// Notes what the file below was like before it was read.
+    pub(crate) fn set_opened_as(&self, stamp: Stamp) {
+        self.facts().opened_as = Some(stamp);
     }
 
     /// The file below.

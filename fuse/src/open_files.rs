@@ -120,7 +120,7 @@ impl OpenFiles {
     }
 
     /// Closes a file that nobody uses, if nothing is left to be done for it or it has no name any more. Returns what it is
-    /// like then, and the time of the last change of attributes that programs are told.
+    /// like then, unless somebody else has changed it meanwhile, and the time of the last change of attributes that programs are told.
     pub(crate) fn close_if_done(&self, node: u64) -> Option<(Below, SystemTime)> {
         let mut files = self.files();
         let entry = files.get(&node)?;
@@ -132,6 +132,7 @@ impl OpenFiles {
         let entry = files.remove(&node)?;
         entry.file.restore_time();
         let below = backing::status(entry.file.file()).ok();
+        let below = below.filter(|below| entry.file.is_as_opened(below.stamp()));
         // Its lock is gone before another thread can open it, though somebody may be using the descriptor still.
         unlock(&entry.file.file()).ok();
         self.closed.fetch_add(1, Ordering::AcqRel);

@@ -128,6 +128,7 @@ impl Filesystem {
             &self.unflushed,
             &self.reporter,
         ));
+        opened.set_opened_as(below.stamp());
         if was_interrupted {
             let text = format!("{}: its last writer was interrupted; it ends at byte {}", shown(&name), opened.len());
             self.reporter.warning(&text);

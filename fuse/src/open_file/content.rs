@@ -12,6 +12,7 @@ use waxseal_envelope::{lock_exclusive, lock_shared, unlock};
 
 use super::turns::Turn;
 use super::{Descriptor, OpenFile};
+use crate::attributes::Stamp;
 use crate::backing;
 use crate::report::errno;
 
@@ -108,6 +109,13 @@ impl OpenFile {
         let mut content = self.try_lock()?;
         self.catch_up(&mut content);
         Some(content)
+    }
+
+    /// Whether nobody else has changed the file below since it was opened, as far as its stamp tells. What was remembered of a file
+    /// that somebody changed may have been shown, and kept by the kernel, since then.
+    pub(crate) fn is_as_opened(&self, stamp: Stamp) -> bool {
+        // Whoever writes it changes it himself, and keeps all others away.
+        matches!(*self.read(), Content::Exclusive(_)) || self.facts().opened_as.is_none_or(|opened| opened == stamp)
     }
 
     /// The content, beside other readers.

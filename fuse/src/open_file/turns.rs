@@ -1,4 +1,4 @@
-//! Everybody comes to the content of an open file in the order in which he asked for it, and knows that he will before he has it.
+//! The order in which the content of an open file is used: whoever has a place in it knows that nobody comes before him any more.
 
 use std::cell::Cell;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use waxseal_envelope::{lock_exclusive, lock_shared};
 
 use super::support::Vault;
+use crate::open_file::CLOCK_TICK;
 
 /// A vault with a file in it, settled and closed, and a second one that has nothing in memory.
 fn two() -> (Vault, Vault) {
@@ -97,4 +98,25 @@ fn what_was_open_when_its_directory_moved_is_still_there() {
     std::fs::rename(vault.below.join("f.wax"), vault.below.join("d/f.wax")).unwrap();
     assert_eq!(fresh.content(handle).unwrap(), b"first");
     assert_eq!(fresh.node("f"), Err(Errno::NOENT));
+}
+
+/// The kernel may have been shown it since by what was remembered from before the change: it has to ask again.
+#[test]
+fn what_others_changed_while_it_was_open_is_not_kept_after_the_close() {
+    let vault = Vault::new();
+    vault.put("f", &[7; 5000]);
+    vault.filesystem.finish().unwrap();
+    for (is_changed, keeps) in [(false, true), (true, false), (false, true)] {
+        let opened = vault.open("f", OFlags::RDONLY).unwrap();
+        if is_changed {
+            std::thread::sleep(CLOCK_TICK);
+            let bytes = std::fs::read(vault.below.join("f.wax")).unwrap();
+            std::fs::write(vault.below.join("f.wax"), bytes).unwrap();
+        }
+        vault.filesystem.release(opened.handle);
+        assert_eq!(vault.filesystem.open.len(), 0);
+        let again = vault.open("f", OFlags::RDONLY).unwrap();
+        assert_eq!(again.keep_cache, keeps, "changed: {is_changed}");
+        vault.filesystem.release(again.handle);
+    }
 }
