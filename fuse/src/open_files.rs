@@ -120,7 +120,8 @@ impl OpenFiles {
     }
 
     /// Closes a file that nobody uses, if nothing is left to be done for it or it has no name any more. Returns what it is
-    /// like then, unless somebody else has changed it meanwhile, and the time of the last change of attributes that programs are told.
+    /// like then, unless somebody else has changed it meanwhile, and the time of the last change of attributes that programs
+    /// are told.
     pub(crate) fn close_if_done(&self, node: u64) -> Option<(Below, SystemTime)> {
         let mut files = self.files();
         let entry = files.get(&node)?;

@@ -63,27 +63,24 @@ impl Drop for Disk<'_> {
     }
 }
 
-/// Whether disks can be made here.
-fn has_disks() -> bool {
+/// A world in which disks can be made and mounted on, if there can be one here.
+fn with_disks() -> Option<World> {
     if !rustix::process::geteuid().is_root() {
         skipped("disks can be attached and shut down by root only");
-        return false;
+        return None;
     }
-    needed("mkfs.ext4").is_some() && needed("xfs_io").is_some()
+    needed("mkfs.ext4").and(needed("xfs_io")).and_then(|_| mountable())
 }
 
 #[test]
 fn a_power_cut_loses_nothing_that_was_synced_and_tears_no_chunk() {
-    if !has_disks() {
-        return;
-    }
     for seed in 1..=scale() {
         rounds(seed);
     }
 }
 
 fn rounds(seed: u64) {
-    let Some(world) = mountable() else { return };
+    let Some(world) = with_disks() else { return };
     let disk = Disk::new(&world, 160, WHOLE_PAGES);
     let suite = SUITES[usize::from(seed.is_multiple_of(2))];
     let mut random = Random::new(seed);
@@ -129,10 +126,7 @@ fn rounds(seed: u64) {
 /// seconds later.
 #[test]
 fn names_outlast_a_power_cut_once_their_folder_was_synced() {
-    if !has_disks() {
-        return;
-    }
-    let Some(world) = mountable() else { return };
+    let Some(world) = with_disks() else { return };
     let disk = Disk::new(&world, 64, WHOLE_PAGES);
     let mounted = Mounted::new(&world, &[]);
     let sync = |name: &str| File::open(mounted.path(name)).unwrap().sync_all().unwrap();
@@ -165,11 +159,8 @@ fn names_outlast_a_power_cut_once_their_folder_was_synced() {
 
 #[test]
 fn blocks_that_tear_pages_are_warned_of() {
-    if !has_disks() {
-        return;
-    }
     for (block, warns) in [(1024, true), (WHOLE_PAGES, false)] {
-        let Some(world) = mountable() else { return };
+        let Some(world) = with_disks() else { return };
         let _disk = Disk::new(&world, 24, block);
         let mounted = Mounted::new(&world, &[]);
         let log = mounted.log();
@@ -180,10 +171,7 @@ fn blocks_that_tear_pages_are_warned_of() {
 
 #[test]
 fn a_full_disk_refuses_what_has_no_room_and_keeps_everything_else() {
-    if !has_disks() {
-        return;
-    }
-    let Some(world) = mountable() else { return };
+    let Some(world) = with_disks() else { return };
     let _disk = Disk::new(&world, 24, WHOLE_PAGES);
     let mounted = Mounted::new(&world, &[]);
     let kept = crate::support::noise(1 << 20, 1);

@@ -84,27 +84,31 @@ impl OpenFile {
     /// # Errors
     /// The file is not open for writing. Nothing was taken then.
     pub(crate) fn take(&self, bytes: &[u8], offset: u64, taken: &dyn Fn()) -> Result<(), Errno> {
-        if bytes.len() <= MAX_SMALL && offset + bytes.len() as u64 <= self.len() {
-            match self.try_lock() {
-                Some(content) => return self.take_now(content, bytes, offset, taken),
-                None if self.take_ahead(bytes, offset) => {
-                    taken();
-                    return Ok(());
-                }
-                None => {}
-            }
-        }
         if bytes.len() <= MAX_SMALL {
-            return self.take_now(self.lock(), bytes, offset, taken);
+            return self.take_small(bytes, offset, taken);
         }
         let in_hand = self.account.hands.take(&self.in_hand);
         let turn = self.turns.take();
-        match in_hand.as_ref().and_then(|_| Awaited::begin(self, bytes, offset)) {
-            Some(awaited) => self.take_in_turn(turn, awaited, taken),
+        let Some(awaited) = in_hand.as_ref().and_then(|_| Awaited::begin(self, bytes, offset)) else {
             // Too many are in hand, or chunks were taken ahead that are older.
-            None => return self.take_now(self.lock_in(turn), bytes, offset, taken),
-        }
+            return self.take_now(self.lock_in(turn), bytes, offset, taken);
+        };
+        self.take_in_turn(turn, awaited, taken);
         Ok(())
+    }
+
+    /// Takes few bytes: into memory, or beside the content while that is in use.
+    fn take_small(&self, bytes: &[u8], offset: u64, taken: &dyn Fn()) -> Result<(), Errno> {
+        if offset + bytes.len() as u64 <= self.len() {
+            if let Some(content) = self.try_lock() {
+                return self.take_now(content, bytes, offset, taken);
+            }
+            if self.take_ahead(bytes, offset) {
+                taken();
+                return Ok(());
+            }
+        }
+        self.take_now(self.lock(), bytes, offset, taken)
     }
 
     /// Takes many bytes as soon as nobody else comes to the content before them, though somebody may be using it still: what

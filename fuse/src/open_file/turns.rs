@@ -30,21 +30,19 @@ pub(super) struct Turn<'a> {
 impl Turns {
     /// Gives out the last place.
     pub(super) fn take(&self) -> Turn<'_> {
-        let mut state = self.state();
-        let number = state.next;
-        state.next += 1;
-        Turn { turns: self, number, is_served: Cell::new(number == state.served) }
+        self.place(&mut self.state())
     }
 
     /// Gives out the last place, if nobody is before it.
     pub(super) fn try_take(&self) -> Option<Turn<'_>> {
         let mut state = self.state();
-        if state.next != state.served {
-            return None;
-        }
+        (state.next == state.served).then(|| self.place(&mut state))
+    }
+
+    fn place(&self, state: &mut State) -> Turn<'_> {
         let number = state.next;
         state.next += 1;
-        Some(Turn { turns: self, number, is_served: Cell::new(true) })
+        Turn { turns: self, number, is_served: Cell::new(number == state.served) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
