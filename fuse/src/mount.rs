@@ -19,8 +19,9 @@ use crate::filesystem::{Filesystem, Teller};
 use crate::keeper::Keeper;
 use crate::options::cores;
 
-/// How far the kernel reads ahead for each core, in KiB: one request of the largest size.
-const READAHEAD_KB: usize = 1024;
+/// How far the kernel reads ahead for each core, in KiB: two requests of the largest size, so that one is there when the other is
+/// answered.
+const READAHEAD_KB: usize = 2048;
 
 /// Cores for which it reads ahead at least, and at most.
 const READAHEAD_CORES: (usize, usize) = (2, 4);
@@ -133,8 +134,8 @@ fn config(directory: &Path, options: &Options) -> Config {
     config
 }
 
-/// Has the kernel read further ahead than its 128 KiB, which it lets root ask for only: with as many large requests under way
-/// as there are cores, all of them decrypt at once.
+/// Has the kernel read further ahead than its 128 KiB, which it lets root ask for only: with more large requests under
+/// way than there are cores, all of them decrypt all the time.
 fn raise_readahead(mountpoint: &Path) {
     let (least, most) = READAHEAD_CORES;
     let kilobytes = READAHEAD_KB * cores().clamp(least, most);

@@ -1,6 +1,7 @@
 //! What reading and writing in place ask of the storage: how many pages, and which.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Mutex;
 
 use super::simulator::RecordingFile;
@@ -14,11 +15,14 @@ struct Watched {
     file: RecordingFile,
     reads: Mutex<Vec<(u64, usize)>>,
     writes: Mutex<Vec<(u64, usize)>>,
+    /// What it was told that it will be asked for.
+    hints: Mutex<Vec<Range<u64>>>,
 }
 
 impl Watched {
     fn new(bytes: Vec<u8>) -> Self {
-        Self { file: RecordingFile::new(bytes), reads: Mutex::default(), writes: Mutex::default() }
+        let file = RecordingFile::new(bytes);
+        Self { file, reads: Mutex::default(), writes: Mutex::default(), hints: Mutex::default() }
     }
 
     /// The pages that were read since the last time.
@@ -45,6 +49,10 @@ impl ReadAt for Watched {
 
     fn size(&self) -> io::Result<u64> {
         self.file.size()
+    }
+
+    fn will_read(&self, offset: u64, length: u64) {
+        self.hints.lock().unwrap().push(offset..offset + length);
     }
 }
 
@@ -95,6 +103,39 @@ fn a_chunk_of_a_container_just_opened_is_read_with_two_pages_beyond_the_header()
             assert!(pages.iter().filter(|page| **page != 0).count() <= 2, "chunk {chunk}: pages {pages:?}");
         }
     }
+}
+
+#[test]
+fn whoever_reads_on_finds_what_comes_next_on_its_way() {
+    const PIECE: usize = 1 << 20;
+    let container = seal_file(Suite::default(), &plaintext(12 * PIECE + 5));
+    let size = container.len() as u64;
+    let open = |file| Container::open(unlock(&container).unwrap(), file, Interrupted::Refuse).unwrap();
+    let file = Watched::new(container.clone());
+    let reader = open(&file);
+    let mut buffer = vec![0; PIECE];
+    let mut asked_for = GroupIndex::ROOT.table_offset();
+    for piece in 0..=12 {
+        reader.read_at(&mut buffer, (piece * PIECE) as u64).unwrap();
+        for hint in std::mem::take(&mut *file.hints.lock().unwrap()) {
+            assert!(hint.end <= size, "{hint:?} of {size}");
+            // A table may be asked for with each of two ranges that its group is divided between.
+            assert!(hint.start <= asked_for, "piece {piece}: nobody asked for what lies before {hint:?}");
+            asked_for = asked_for.max(hint.end);
+        }
+        let (end, ahead) = (((piece + 1) * PIECE) as u64, (4 * PIECE) as u64);
+        assert!(asked_for >= size.min(end + ahead), "piece {piece}: {asked_for}");
+        assert!(asked_for <= end + ahead + ahead / 16, "piece {piece}: {asked_for}");
+    }
+
+    // Whoever reads here and there gets what he asks for.
+    let file = Watched::new(container.clone());
+    open(&file).read_at(&mut buffer, 8 * PIECE as u64).unwrap();
+    let hints = file.hints.lock().unwrap().clone();
+    assert!(
+        hints.iter().all(|hint| hint.start >= 8 * PIECE as u64 && hint.end <= 9 * PIECE as u64 + (1 << 18)),
+        "{hints:?}"
+    );
 }
 
 #[test]
