@@ -5,9 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use waxseal_container::CHUNK_LEN;
 
-/// Chunks that are taken while the content is in use: as many as it keeps in memory itself, so that whoever writes goes on until those
-/// are on the disk. There may be twice as many for a moment: those that are put where they
-/// belong, and those that come meanwhile.
+/// Chunks that are taken while the content is in use: as many as it keeps in memory itself, so that whoever writes goes on until
+/// those are on the disk. There may be twice as many for a moment: those that are put where they belong, and those that come
+/// meanwhile.
 const MAX_AHEAD: usize = 4096;
 
 /// Pieces of memory for so many chunks that nobody uses at the moment, for all files together. The allocator would keep one for

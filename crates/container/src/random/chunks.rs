@@ -4,16 +4,13 @@ use std::ops::Range;
 
 use super::Container;
 use crate::error::ContainerError;
-use crate::geometry::{CHUNK_LEN, GroupIndex};
+use crate::geometry::{CHUNK_LEN, GroupIndex, file_size};
 use crate::group::{Version, bad_chunk, check_zero, open_chunk};
 use crate::io::{ReadAt, read_full_at};
 use crate::table::Table;
 
 /// Bytes after a large read that the system is to begin with, for whoever reads on from there.
 const READ_AHEAD: u64 = 4 << 20;
-
-/// Bytes that may be read at the same time by others who read the same way.
-const READ_BESIDE: u64 = 4 << 20;
 
 impl<B: ReadAt> Container<B> {
     /// Reads plaintext at `offset` and returns how many bytes there were: fewer than asked for only at the end.
@@ -48,17 +45,17 @@ impl<B: ReadAt> Container<B> {
     /// Has the system begin with all of a read of several groups, if it seems to be the first one, and with what comes after it, if
     /// whoever reads comes from before it: asked for group by group, by several threads, a disk would be kept waiting between them.
     fn will_read_groups(&self, offset: u64, length: u64) {
-        let end = offset.saturating_add(length);
+        let end = offset + length;
         let (first, last) = (GroupIndex::of_plaintext(offset), GroupIndex::of_plaintext(end.saturating_sub(1)));
-        if first == last || self.tables.get(last).is_some() {
+        if first >= last || self.tables.get(last).is_some() {
             return;
         }
         self.will_read(offset, end);
-        // What is read beside this one, by another thread, may not be there yet.
-        let comes_from = offset.checked_sub(READ_BESIDE).map(GroupIndex::of_plaintext);
-        if comes_from.is_none_or(|group| self.tables.get(group).is_some()) {
-            let start = if offset == 0 { end } else { (offset + READ_AHEAD).max(end) };
-            self.will_read(start, end.saturating_add(READ_AHEAD));
+        // Who read that asked for what comes here. What lies between is perhaps being read beside this, and not known yet.
+        let before = offset.checked_sub(READ_AHEAD).map(GroupIndex::of_plaintext);
+        if before.is_none_or(|group| self.tables.get(group).is_some()) {
+            let start = if offset == 0 { end } else { end.max(offset + READ_AHEAD) };
+            self.will_read(start, end + READ_AHEAD);
         }
     }
 
@@ -66,9 +63,8 @@ impl<B: ReadAt> Container<B> {
     fn will_read(&self, start: u64, end: u64) {
         let end = end.min(self.len);
         if start < end {
-            let (first, last) = (GroupIndex::of_plaintext(start), GroupIndex::of_plaintext(end - 1));
-            let stored_end = last.chunk_offset(0) + (end - last.plaintext_start());
-            self.backing.will_read(first.table_offset(), stored_end - first.table_offset());
+            let stored = GroupIndex::of_plaintext(start).table_offset();
+            self.backing.will_read(stored, file_size(end) - stored);
         }
     }
 
